@@ -1,0 +1,3 @@
+module davit
+
+go 1.26
