@@ -1,0 +1,342 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+)
+
+const (
+	smallSize = 4 << 10
+	rangeSize = 64 << 10
+	bigSize   = 512 << 20
+)
+
+// block is what all bodies are made of. A big one is block over and over.
+var block = func() []byte {
+	b := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{}).Read(b)
+	return b
+}()
+
+// A row is one kind of work, done by conns clients at once for the length of a
+// cell. An operation may be several requests; it is counted and timed as one.
+type row struct {
+	key, title string
+	conns      int
+	writes     bool  // changes something on the disk
+	size       int64 // of the body that one operation moves, if that is what counts
+
+	// before makes what the operations need and after removes what they made;
+	// neither is measured. Either may be nil, and before must not mind a second time.
+	before, after func(*worker) error
+	// op is one operation. It checks the answers.
+	op func(*worker) error
+	// verify looks, after the cell, at what a worker's last operation left.
+	verify func(*worker) error
+}
+
+// A worker is one client with one connection. n counts its operations.
+type worker struct {
+	*conn
+	base string // path of the collection to work in, ends with a slash
+	id   int
+	n    int
+
+	off     int64 // where in the file the next part of the body belongs
+	differs bool
+	listing int64 // length of the last listing that was counted
+	page    []byte
+}
+
+// A statusError is an answer with a status that the row does not take.
+type statusError struct {
+	method string
+	status int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("%d to %s", e.status, e.method) }
+
+// ask sends a request for a name below the worker's collection and wants one of
+// the statuses.
+func (w *worker) ask(q request, sink func([]byte), want ...int) (answer, error) {
+	q.name = w.base + q.name
+	a, err := w.do(q, sink)
+	if err != nil {
+		return a, err
+	}
+	if !slices.Contains(want, a.status) {
+		return a, &statusError{q.method, a.status}
+	}
+	return a, nil
+}
+
+// put uploads body, repeat times over. Servers disagree about the status of an
+// upload over a file that is there.
+func (w *worker) put(name string, body []byte, repeat int) error {
+	_, err := w.ask(request{method: "PUT", name: name, body: body, repeat: repeat}, nil, 201, 204, 200)
+	return err
+}
+
+func (w *worker) mkcol(name string) error {
+	_, err := w.ask(request{method: "MKCOL", name: name}, nil, 201, 405)
+	return err
+}
+
+func (w *worker) remove(name string) error {
+	_, err := w.ask(request{method: "DELETE", name: name}, nil, 204, 200, 404)
+	return err
+}
+
+// get reads length bytes of a file from offset and compares each of them.
+func (w *worker) get(name, header string, offset, length int64, status int) error {
+	w.off, w.differs = offset, false
+	a, err := w.ask(request{method: "GET", name: name, header: header}, w.compare, status)
+	if err != nil {
+		return err
+	}
+	if a.length != length || w.differs {
+		return fmt.Errorf("GET %s: not the bytes that were put", name)
+	}
+	return nil
+}
+
+func (w *worker) compare(p []byte) {
+	for len(p) > 0 {
+		want := block[w.off%int64(len(block)):]
+		n := min(len(p), len(want))
+		if !bytes.Equal(p[:n], want[:n]) {
+			w.differs = true
+		}
+		w.off += int64(n)
+		p = p[n:]
+	}
+}
+
+func (w *worker) getSmall(name string) error { return w.get(name, "", 0, smallSize, 200) }
+
+const (
+	namedProps = `<?xml version="1.0" encoding="utf-8"?>` +
+		`<D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getcontentlength/>` +
+		`<D:getlastmodified/><D:getetag/><D:getcontenttype/></D:prop></D:propfind>`
+	allProps = `<?xml version="1.0" encoding="utf-8"?>` +
+		`<D:propfind xmlns:D="DAV:"><D:allprop/></D:propfind>`
+	lockInfo = `<?xml version="1.0" encoding="utf-8"?>` +
+		`<D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/></D:lockscope>` +
+		`<D:locktype><D:write/></D:locktype><D:owner>bench</D:owner></D:lockinfo>`
+	xmlType = "Content-Type: application/xml\r\n"
+)
+
+// propfind asks for a listing and wants that many responses in it. To count them
+// costs the client much, so a listing as long as the last counted one passes.
+func (w *worker) propfind(name string, depth int, body string, responses int) error {
+	w.page = w.page[:0]
+	a, err := w.ask(request{
+		method: "PROPFIND", name: name, body: []byte(body),
+		header: "Depth: " + strconv.Itoa(depth) + "\r\n" + xmlType,
+	}, w.keep, 207)
+	if err != nil || a.length == w.listing {
+		return err
+	}
+	if got := countResponses(w.page); got != responses {
+		return fmt.Errorf("PROPFIND: %d responses, want %d", got, responses)
+	}
+	w.listing = a.length
+	return nil
+}
+
+func (w *worker) keep(p []byte) { w.page = append(w.page, p...) }
+
+// countResponses counts the end tags of response elements of a multistatus,
+// whatever prefix stands for the namespace.
+func countResponses(page []byte) int {
+	n := 0
+	for {
+		_, rest, ok := bytes.Cut(page, []byte("</"))
+		if !ok {
+			return n
+		}
+		end := bytes.IndexByte(rest, '>')
+		if end < 0 {
+			return n
+		}
+		if tag := rest[:end]; string(tag) == "response" || bytes.HasSuffix(tag, []byte(":response")) {
+			n++
+		}
+		page = rest[end:]
+	}
+}
+
+// fill makes a collection of count small files.
+func fill(name string, count int) func(*worker) error {
+	return func(w *worker) error {
+		if err := w.propfind(name, 1, namedProps, count+1); err == nil {
+			return nil
+		}
+		if err := w.mkcol(name); err != nil {
+			return err
+		}
+		for i := range count {
+			if err := w.put(fmt.Sprintf("%sfile-%05d.txt", name, i), block[:64], 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func smallFile(w *worker) error {
+	if w.getSmall("file.txt") == nil {
+		return nil
+	}
+	return w.put("file.txt", block[:smallSize], 1)
+}
+
+func bigFile(w *worker) error {
+	if w.getRange(0) == nil {
+		return nil
+	}
+	return w.putBig()
+}
+
+func (w *worker) putBig() error { return w.put("big.bin", block, bigSize/len(block)) }
+
+func (w *worker) getRange(offset int64) error {
+	header := fmt.Sprintf("Range: bytes=%d-%d\r\n", offset, offset+rangeSize-1)
+	return w.get("big.bin", header, offset, rangeSize, 206)
+}
+
+func collection(name string) func(*worker) error {
+	return func(w *worker) error { return w.mkcol(name) }
+}
+
+func removal(name string) func(*worker) error {
+	return func(w *worker) error { return w.remove(name) }
+}
+
+// list is the operation of the rows that read a listing.
+func list(name string, depth int, body string, responses int) func(*worker) error {
+	return func(w *worker) error { return w.propfind(name, depth, body, responses) }
+}
+
+// rows are the rows of the table, in its order. Workers never share a name that
+// they change: what is measured is many clients, not their quarrels.
+func rows() []row {
+	return []row{
+		{
+			key: "put-new", title: "PUT new 4 KiB", conns: 8, writes: true,
+			before: collection("new/"), after: removal("new/"),
+			op: func(w *worker) error {
+				return w.put(fmt.Sprintf("new/%d-%d.txt", w.id, w.n), block[:smallSize], 1)
+			},
+			verify: func(w *worker) error {
+				return w.getSmall(fmt.Sprintf("new/%d-%d.txt", w.id, w.n-1))
+			},
+		},
+		{
+			key: "put-over", title: "PUT over 4 KiB", conns: 8, writes: true,
+			before: collection("over/"), after: removal("over/"),
+			op: func(w *worker) error {
+				return w.put(fmt.Sprintf("over/%d.txt", w.id), block[:smallSize], 1)
+			},
+			verify: func(w *worker) error { return w.getSmall(fmt.Sprintf("over/%d.txt", w.id)) },
+		},
+		{
+			key: "get", title: "GET 4 KiB", conns: 8,
+			before: smallFile,
+			op:     func(w *worker) error { return w.getSmall("file.txt") },
+		},
+		{
+			key: "propfind-0", title: "PROPFIND Depth 0, 5 properties", conns: 8,
+			before: smallFile,
+			op:     list("file.txt", 0, namedProps, 1),
+		},
+		{
+			key: "list-1000", title: "PROPFIND Depth 1, 1,000 files, 5 properties", conns: 8,
+			before: fill("thousand/", 1000),
+			op:     list("thousand/", 1, namedProps, 1001),
+		},
+		{
+			key: "allprop-1000", title: "PROPFIND Depth 1, 1,000 files, allprop", conns: 8,
+			before: fill("thousand/", 1000),
+			op:     list("thousand/", 1, allProps, 1001),
+		},
+		{
+			key: "list-10000", title: "PROPFIND Depth 1, 10,000 files, 5 properties", conns: 8,
+			before: fill("tenthousand/", 10000),
+			op:     list("tenthousand/", 1, namedProps, 10001),
+		},
+		{
+			key: "lock", title: "LOCK + UNLOCK", conns: 8, writes: true,
+			before: collection("locks/"), after: removal("locks/"),
+			op: func(w *worker) error {
+				name := fmt.Sprintf("locks/%d.txt", w.id)
+				if w.n == 0 {
+					if err := w.put(name, block[:smallSize], 1); err != nil {
+						return err
+					}
+				}
+				a, err := w.ask(request{
+					method: "LOCK", name: name, body: []byte(lockInfo),
+					header: "Depth: 0\r\nTimeout: Second-600\r\n" + xmlType,
+				}, nil, 200)
+				if err != nil {
+					return err
+				}
+				_, err = w.ask(request{
+					method: "UNLOCK", name: name, header: "Lock-Token: " + a.lockToken + "\r\n",
+				}, nil, 204)
+				return err
+			},
+		},
+		{
+			key: "put-move-delete", title: "PUT + MOVE + DELETE", conns: 8, writes: true,
+			before: collection("moves/"), after: removal("moves/"),
+			op: func(w *worker) error {
+				from, to := fmt.Sprintf("moves/%d-a.txt", w.id), fmt.Sprintf("moves/%d-b.txt", w.id)
+				if err := w.put(from, block[:smallSize], 1); err != nil {
+					return err
+				}
+				_, err := w.ask(request{
+					method: "MOVE", name: from,
+					header: "Destination: http://" + w.addr + w.base + to + "\r\n",
+				}, nil, 201, 204)
+				if err != nil {
+					return err
+				}
+				_, err = w.ask(request{method: "DELETE", name: to}, nil, 204, 200)
+				return err
+			},
+			verify: func(w *worker) error {
+				for _, end := range []string{"a", "b"} {
+					q := request{method: "GET", name: fmt.Sprintf("moves/%d-%s.txt", w.id, end)}
+					if _, err := w.ask(q, nil, 404); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		},
+		{
+			key: "put-big", title: "PUT 512 MiB", conns: 1, writes: true, size: bigSize,
+			before: bigFile,
+			op:     (*worker).putBig,
+			verify: func(w *worker) error { return w.get("big.bin", "", 0, bigSize, 200) },
+		},
+		{
+			key: "get-big", title: "GET 512 MiB", conns: 1, size: bigSize,
+			before: bigFile,
+			op:     func(w *worker) error { return w.get("big.bin", "", 0, bigSize, 200) },
+		},
+		{
+			key: "range", title: "GET 64 KiB range of 512 MiB", conns: 8,
+			before: bigFile,
+			op: func(w *worker) error {
+				const step = 1<<20 + 4096 // not always the same pages, not always a page that is cold
+				return w.getRange(int64(w.id*w.n) * step % (bigSize - rangeSize))
+			},
+		},
+	}
+}
