@@ -1,6 +1,14 @@
 package store
 
-import "errors"
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
 
 // Besides the io/fs errors (fs.ErrNotExist, fs.ErrExist, fs.ErrPermission,
 // fs.ErrInvalid) the store and the packages above it return these. Test with
@@ -25,3 +33,70 @@ var (
 	// ErrNewer: the database was written by a newer Davit.
 	ErrNewer = errors.New("database is from a newer version")
 )
+
+var errClosed = errors.New("store is closed")
+
+// reason is an error in words for people; errors.Is finds its kind. The words
+// may be shown to the caller.
+type reason struct {
+	kind error
+	text string
+}
+
+func (r *reason) Error() string { return r.text }
+func (r *reason) Unwrap() error { return r.kind }
+
+// explain makes an error of one of the shared kinds that says what is the matter.
+func explain(kind error, format string, args ...any) error {
+	return &reason{kind, fmt.Sprintf(format, args...)}
+}
+
+// convert gives a driver's error its shared name, by its code. It is the only
+// place that knows the driver's errors, and leaves all others as they are.
+func convert(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fs.ErrNotExist
+	}
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+		return fs.ErrExist
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return fs.ErrNotExist // what the row belongs to is gone
+	}
+	switch e.Code() & 0xff { // the rest is detail
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Errorf("%w (%v)", ErrBusy, err)
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%w (%v)", ErrNoSpace, err)
+	}
+	return err
+}
+
+// named words the errors that convert finds for a thing with a name: "no folder
+// x", "folder x exists".
+func named(err error, noun, name string) error {
+	switch {
+	case err == fs.ErrNotExist:
+		return explain(fs.ErrNotExist, "no %s %q", noun, name)
+	case err == fs.ErrExist:
+		return explain(fs.ErrExist, "%s %q exists already", noun, name)
+	case err == nil:
+		return nil
+	}
+	if _, ok := errors.AsType[*reason](err); ok {
+		return err
+	}
+	return fmt.Errorf("%s %q: %w", noun, name, err)
+}
+
+// oneRow makes fs.ErrNotExist of a change that found no row.
+func oneRow(n int64, err error) error {
+	if err == nil && n == 0 {
+		return fs.ErrNotExist
+	}
+	return err
+}

@@ -1,6 +1,16 @@
 package store
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
 
 // Default, as a limit of a user or of a folder, means: what the level above
 // says (folder → its owner → the server's settings). 0 means no limit.
@@ -13,6 +23,17 @@ type Limits struct {
 	MaxFiles   int64 // files and directories in each folder
 }
 
+// Defaults are the server's own limits, for all that is Default elsewhere.
+type Defaults = Limits
+
+// check returns fs.ErrInvalid for a number that means nothing.
+func (l Limits) check() error {
+	if l.MaxFolders < Default || l.MaxBytes < Default || l.MaxFiles < Default {
+		return explain(fs.ErrInvalid, "a limit is less than nothing")
+	}
+	return nil
+}
+
 // User is somebody who can sign in.
 type User struct {
 	ID           string
@@ -22,4 +43,193 @@ type User struct {
 	PasswordHash string // argon2id in PHC form, "" for no password
 	Limits       Limits
 	Created      time.Time
+}
+
+// userName brings a name into its one form, or says what is wrong with it (D32).
+func userName(name string) (string, error) {
+	if !utf8.ValidString(name) {
+		return "", explain(fs.ErrInvalid, "user name is not UTF-8")
+	}
+	name = norm.NFC.String(name)
+	switch n := utf8.RuneCountInString(name); {
+	case n == 0:
+		return "", explain(fs.ErrInvalid, "user name is empty")
+	case n > 64:
+		return "", explain(fs.ErrInvalid, "user name is longer than 64 characters")
+	case strings.ContainsAny(name, ":/"):
+		return "", explain(fs.ErrInvalid, "user name contains ':' or '/'")
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "", explain(fs.ErrInvalid, "user name contains a control character")
+	}
+	return name, nil
+}
+
+const selectUser = `SELECT id, name, email, admin, password_hash, max_folders, max_bytes, max_files, created FROM users`
+
+func scanUser(r row) (u User, err error) {
+	err = r.Scan(&u.ID, &u.Name, &u.Email, &u.Admin, &u.PasswordHash,
+		&u.Limits.MaxFolders, &u.Limits.MaxBytes, &u.Limits.MaxFiles, scanTime{&u.Created})
+	return u, err
+}
+
+// CreateUser adds a user and returns it with ID, Created, and its name in NFC.
+// fs.ErrExist if the name is taken, fs.ErrInvalid for a name or limit that may
+// not be.
+func (s *Store) CreateUser(ctx context.Context, u User) (User, error) {
+	var err error
+	if u.Name, err = userName(u.Name); err != nil {
+		return User{}, err
+	}
+	if err := u.Limits.check(); err != nil {
+		return User{}, err
+	}
+	if u.ID, err = newID(); err != nil {
+		return User{}, err
+	}
+	u.Created = s.now().UTC().Truncate(time.Microsecond)
+	err = s.write(ctx, announced, func(t tx) error {
+		_, err := t.exec(`INSERT INTO users (id, name, email, admin, password_hash, max_folders, max_bytes, max_files, created)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, u.ID, u.Name, u.Email, u.Admin, u.PasswordHash,
+			u.Limits.MaxFolders, u.Limits.MaxBytes, u.Limits.MaxFiles, micros(u.Created))
+		return err
+	})
+	if err != nil {
+		return User{}, named(err, "user", u.Name)
+	}
+	return u, nil
+}
+
+// User returns the user with an ID; fs.ErrNotExist.
+func (s *Store) User(ctx context.Context, id string) (User, error) {
+	u, err := scanUser(s.reads.QueryRowContext(ctx, selectUser+` WHERE id = $1`, id))
+	return u, named(convert(err), "user", id)
+}
+
+// UserByName returns the user with a name, in any normal form; fs.ErrNotExist.
+func (s *Store) UserByName(ctx context.Context, name string) (User, error) {
+	u, err := scanUser(s.reads.QueryRowContext(ctx, selectUser+` WHERE name = $1`, norm.NFC.String(name)))
+	return u, named(convert(err), "user", name)
+}
+
+// Users returns all users, ordered by name.
+func (s *Store) Users(ctx context.Context) ([]User, error) {
+	return collect[User](s.reads.QueryContext(ctx, selectUser+` ORDER BY name`))(scanUser)
+}
+
+// SetPasswordHash replaces a user's password; fs.ErrNotExist.
+func (s *Store) SetPasswordHash(ctx context.Context, userID, hash string) error {
+	return named(s.write(ctx, announced, func(t tx) error {
+		return oneRow(t.exec(`UPDATE users SET password_hash = $2 WHERE id = $1`, userID, hash))
+	}), "user", userID)
+}
+
+// SetUserLimits replaces a user's limits; fs.ErrNotExist, fs.ErrInvalid.
+func (s *Store) SetUserLimits(ctx context.Context, userID string, l Limits) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	return named(s.write(ctx, announced, func(t tx) error {
+		return oneRow(t.exec(`UPDATE users SET max_folders = $2, max_bytes = $3, max_files = $4 WHERE id = $1`,
+			userID, l.MaxFolders, l.MaxBytes, l.MaxFiles))
+	}), "user", userID)
+}
+
+// DeleteUser removes a user with keys, tokens, grants and locks. The folders go
+// to the user transferTo, deleted ones that could still be restored included, or
+// with deleteFolders are deleted for good. A user who has folders goes in no other
+// way: fs.ErrInvalid; so do both wishes at once. fs.ErrPermission for the last
+// administrator; fs.ErrNotExist for an unknown user, or unknown transferTo.
+func (s *Store) DeleteUser(ctx context.Context, userID, transferTo string, deleteFolders bool) error {
+	if transferTo != "" && deleteFolders {
+		return explain(fs.ErrInvalid, "the folders cannot be both transferred and deleted")
+	}
+	if transferTo == userID {
+		return explain(fs.ErrInvalid, "the folders cannot stay with the user who goes")
+	}
+	return named(s.write(ctx, announced, func(t tx) error {
+		u, err := t.user(userID)
+		if err != nil {
+			return err
+		}
+		var others int
+		if err := t.get(`SELECT COUNT(*) FROM users WHERE admin AND id <> $1`, []any{userID}, &others); err != nil {
+			return err
+		}
+		if u.Admin && others == 0 {
+			return explain(fs.ErrPermission, "%s is the last administrator", u.Name)
+		}
+		switch {
+		case transferTo != "":
+			err = t.transferFolders(userID, transferTo)
+		case deleteFolders:
+			err = t.deleteFoldersOf(userID)
+		default:
+			var n int
+			err = t.get(`SELECT COUNT(*) FROM folders WHERE owner_id = $1 AND deleted = 0`, []any{userID}, &n)
+			if err == nil && n > 0 {
+				err = explain(fs.ErrInvalid, "%s owns %d folder(s): transfer or delete them", u.Name, n)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		for _, query := range []string{
+			`UPDATE folders SET owner_id = NULL WHERE owner_id = $1 AND deleted <> 0`,
+			`DELETE FROM locks WHERE user_id = $1`,
+			`DELETE FROM users WHERE id = $1`, // takes keys, tokens and grants along
+		} {
+			if _, err := t.exec(query, userID); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), "user", userID)
+}
+
+func (t tx) user(id string) (User, error) {
+	st, err := t.stmt(selectUser + ` WHERE id = $1`)
+	if err != nil {
+		return User{}, err
+	}
+	return scanUser(st.QueryRow(id))
+}
+
+// transferFolders gives all folders of one user to another, who needs no grants
+// on them any more.
+func (t tx) transferFolders(from, to string) error {
+	if _, err := t.user(to); err != nil {
+		return named(convert(err), "user", to)
+	}
+	const dropGrants = `DELETE FROM grants WHERE user_id = $2
+		AND folder_id IN (SELECT id FROM folders WHERE owner_id = $1)`
+	if _, err := t.exec(dropGrants, from, to); err != nil {
+		return fmt.Errorf("transfer grants: %w", err)
+	}
+	_, err := t.exec(`UPDATE folders SET owner_id = $2 WHERE owner_id = $1`, from, to)
+	return err
+}
+
+// deleteFoldersOf deletes all folders of a user for good, those too that were
+// deleted but kept for a while.
+func (t tx) deleteFoldersOf(userID string) error {
+	ids, err := collect[string](t.query(`SELECT id FROM folders WHERE owner_id = $1`, userID))(scanString)
+	if err != nil {
+		return err
+	}
+	now := micros(t.s.now())
+	for _, id := range ids {
+		const mark = `UPDATE folders SET deleted = CASE WHEN deleted = 0 THEN $2 ELSE deleted END, purge = $2 WHERE id = $1`
+		if _, err := t.exec(mark, id, now); err != nil {
+			return err
+		}
+		if err := t.emptyFolder(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func scanString(r row) (v string, err error) {
+	err = r.Scan(&v)
+	return v, err
 }
