@@ -42,11 +42,13 @@ func (c cell) problems() string {
 	return strings.Join(parts, ", ")
 }
 
-// measure runs a row against a server once, for about length.
-func measure(ctx context.Context, s *server, r row, length time.Duration) (cell, error) {
+// measure runs a row against a server once, for about length. Round counts the
+// times that the row was run before.
+func measure(ctx context.Context, s *server, r row, round int, length time.Duration) (cell, error) {
 	c := cell{Server: s.peer, Row: r.key, Errors: map[string]int{}}
 	limit := time.Now().Add(length + 2*time.Minute)
-	helper := &worker{conn: newConn(s.addr, limit), base: s.base}
+	dir := fmt.Sprintf("%s-%d/", r.key, round)
+	helper := &worker{conn: newConn(s.addr, limit), base: s.base, dir: dir}
 	defer helper.close()
 	if r.before != nil {
 		if err := r.before(helper); err != nil {
@@ -54,15 +56,12 @@ func measure(ctx context.Context, s *server, r row, length time.Duration) (cell,
 			return c, nil
 		}
 	}
-	if r.after != nil {
-		defer r.after(helper)
-	}
 
 	// The first operation of each connection is not measured, and whoever
 	// can't do one is not asked for more.
 	workers := make([]*worker, r.conns)
 	for i := range workers {
-		w := &worker{conn: newConn(s.addr, limit), base: s.base, id: i + 1}
+		w := &worker{conn: newConn(s.addr, limit), base: s.base, dir: dir, id: i + 1, fresh: true}
 		defer w.close()
 		workers[i] = w
 		if err := r.op(w); err != nil {

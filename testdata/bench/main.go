@@ -124,13 +124,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var cells []cell
 	for _, r := range work {
 		taken := map[string][]cell{}
-		for range *rounds {
+		for round := range *rounds {
 			for _, s := range servers {
 				// What is on the disk before an answer makes no difference to a row that reads.
 				if s.peer == "davit-full" && !r.writes {
 					continue
 				}
-				c, err := measure(ctx, s, r, *duration)
+				c, err := measure(ctx, s, r, round, *duration)
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", s.peer, r.title, err)
 				}

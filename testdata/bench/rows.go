@@ -29,9 +29,8 @@ type row struct {
 	writes     bool  // changes something on the disk
 	size       int64 // of the body that one operation moves, if that is what counts
 
-	// before makes what the operations need and after removes what they made;
-	// neither is measured. Either may be nil, and before must not mind a second time.
-	before, after func(*worker) error
+	// before makes what the operations need, if it is not there. It is not measured.
+	before func(*worker) error
 	// op is one operation. It checks the answers.
 	op func(*worker) error
 	// verify looks, after the cell, at what a worker's last operation left.
@@ -41,9 +40,13 @@ type row struct {
 // A worker is one client with one connection. n counts its operations.
 type worker struct {
 	*conn
-	base string // path of the collection to work in, ends with a slash
+	base string // path of the folder, ends with a slash
+	dir  string // collection for what this cell changes, below base, ends with a slash
 	id   int
 	n    int
+
+	lost  int  // locks that could not be given back
+	fresh bool // the file to lock next is not there yet
 
 	off     int64 // where in the file the next part of the body belongs
 	differs bool
@@ -82,11 +85,6 @@ func (w *worker) put(name string, body []byte, repeat int) error {
 
 func (w *worker) mkcol(name string) error {
 	_, err := w.ask(request{method: "MKCOL", name: name}, nil, 201, 405)
-	return err
-}
-
-func (w *worker) remove(name string) error {
-	_, err := w.ask(request{method: "DELETE", name: name}, nil, 204, 200, 404)
 	return err
 }
 
@@ -208,12 +206,35 @@ func (w *worker) getRange(offset int64) error {
 	return w.get("big.bin", header, offset, rangeSize, 206)
 }
 
-func collection(name string) func(*worker) error {
-	return func(w *worker) error { return w.mkcol(name) }
-}
+// ownCollection makes the collection that a cell writes into. Nothing is removed
+// while servers are measured: ext4 does not use an inode again for minutes after
+// its file was deleted, and searches past all of those for each new file.
+func ownCollection(w *worker) error { return w.mkcol(w.dir) }
 
-func removal(name string) func(*worker) error {
-	return func(w *worker) error { return w.remove(name) }
+// lockUnlock locks a file of the worker's own and gives the lock back. If that
+// fails the file may stay locked, so the next operation takes another one.
+func (w *worker) lockUnlock() error {
+	name := fmt.Sprintf("%s%d-%d.txt", w.dir, w.id, w.lost)
+	if w.fresh {
+		if err := w.put(name, block[:smallSize], 1); err != nil {
+			return err
+		}
+		w.fresh = false
+	}
+	a, err := w.ask(request{
+		method: "LOCK", name: name, body: []byte(lockInfo),
+		header: "Depth: 0\r\nTimeout: Second-600\r\n" + xmlType,
+	}, nil, 200)
+	if err == nil {
+		_, err = w.ask(request{
+			method: "UNLOCK", name: name, header: "Lock-Token: " + a.lockToken + "\r\n",
+		}, nil, 204)
+	}
+	if err != nil {
+		w.lost++
+		w.fresh = true
+	}
+	return err
 }
 
 // list is the operation of the rows that read a listing.
@@ -227,21 +248,21 @@ func rows() []row {
 	return []row{
 		{
 			key: "put-new", title: "PUT new 4 KiB", conns: 8, writes: true,
-			before: collection("new/"), after: removal("new/"),
+			before: ownCollection,
 			op: func(w *worker) error {
-				return w.put(fmt.Sprintf("new/%d-%d.txt", w.id, w.n), block[:smallSize], 1)
+				return w.put(fmt.Sprintf("%s%d-%d.txt", w.dir, w.id, w.n), block[:smallSize], 1)
 			},
 			verify: func(w *worker) error {
-				return w.getSmall(fmt.Sprintf("new/%d-%d.txt", w.id, w.n-1))
+				return w.getSmall(fmt.Sprintf("%s%d-%d.txt", w.dir, w.id, w.n-1))
 			},
 		},
 		{
 			key: "put-over", title: "PUT over 4 KiB", conns: 8, writes: true,
-			before: collection("over/"), after: removal("over/"),
+			before: ownCollection,
 			op: func(w *worker) error {
-				return w.put(fmt.Sprintf("over/%d.txt", w.id), block[:smallSize], 1)
+				return w.put(fmt.Sprintf("%s%d.txt", w.dir, w.id), block[:smallSize], 1)
 			},
-			verify: func(w *worker) error { return w.getSmall(fmt.Sprintf("over/%d.txt", w.id)) },
+			verify: func(w *worker) error { return w.getSmall(fmt.Sprintf("%s%d.txt", w.dir, w.id)) },
 		},
 		{
 			key: "get", title: "GET 4 KiB", conns: 8,
@@ -270,32 +291,14 @@ func rows() []row {
 		},
 		{
 			key: "lock", title: "LOCK + UNLOCK", conns: 8, writes: true,
-			before: collection("locks/"), after: removal("locks/"),
-			op: func(w *worker) error {
-				name := fmt.Sprintf("locks/%d.txt", w.id)
-				if w.n == 0 {
-					if err := w.put(name, block[:smallSize], 1); err != nil {
-						return err
-					}
-				}
-				a, err := w.ask(request{
-					method: "LOCK", name: name, body: []byte(lockInfo),
-					header: "Depth: 0\r\nTimeout: Second-600\r\n" + xmlType,
-				}, nil, 200)
-				if err != nil {
-					return err
-				}
-				_, err = w.ask(request{
-					method: "UNLOCK", name: name, header: "Lock-Token: " + a.lockToken + "\r\n",
-				}, nil, 204)
-				return err
-			},
+			before: ownCollection,
+			op:     (*worker).lockUnlock,
 		},
 		{
 			key: "put-move-delete", title: "PUT + MOVE + DELETE", conns: 8, writes: true,
-			before: collection("moves/"), after: removal("moves/"),
+			before: ownCollection,
 			op: func(w *worker) error {
-				from, to := fmt.Sprintf("moves/%d-a.txt", w.id), fmt.Sprintf("moves/%d-b.txt", w.id)
+				from, to := fmt.Sprintf("%s%d-a.txt", w.dir, w.id), fmt.Sprintf("%s%d-b.txt", w.dir, w.id)
 				if err := w.put(from, block[:smallSize], 1); err != nil {
 					return err
 				}
@@ -311,7 +314,7 @@ func rows() []row {
 			},
 			verify: func(w *worker) error {
 				for _, end := range []string{"a", "b"} {
-					q := request{method: "GET", name: fmt.Sprintf("moves/%d-%s.txt", w.id, end)}
+					q := request{method: "GET", name: fmt.Sprintf("%s%d-%s.txt", w.dir, w.id, end)}
 					if _, err := w.ask(q, nil, 404); err != nil {
 						return err
 					}
