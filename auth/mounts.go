@@ -1,0 +1,185 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"davit/store"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxMountName is the longest mount name, in bytes, without the ID behind it (D3).
+const maxMountName = 200
+
+// maxViews bounds the number of principals whose folders are remembered.
+const maxViews = 4096
+
+// views remembers which folders principals see. A view counts while its epoch does.
+type views struct {
+	mu sync.RWMutex
+	m  map[viewer]*view
+}
+
+// viewer is as much of a principal as decides what it sees.
+type viewer struct {
+	userID, folderID string
+	readOnly         bool
+}
+
+type view struct {
+	epoch  uint64
+	mounts []store.Mount  // by name
+	byID   map[string]int // index into mounts
+	byName map[string]int
+}
+
+// Mounts returns the folders that p sees under /dav/, sorted by name. Usage and
+// LastUsed in them may be old: they change without a new epoch.
+func (a *Auth) Mounts(ctx context.Context, p store.Principal) ([]store.Mount, error) {
+	v, err := a.view(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(v.mounts), nil
+}
+
+// Mount returns the folder that p sees as segment under /dav/: an ID, with or without
+// dashes and in either case, or a mount name. An ID wins. If there is none, or none
+// for p: fs.ErrNotExist.
+func (a *Auth) Mount(ctx context.Context, p store.Principal, segment string) (store.Mount, error) {
+	v, err := a.view(ctx, p)
+	if err != nil {
+		return store.Mount{}, err
+	}
+	i, ok := v.byID[segment]
+	if !ok {
+		i, ok = v.byID[canonicalID(segment)]
+	}
+	if !ok {
+		i, ok = v.byName[segment]
+	}
+	if !ok {
+		i, ok = v.byName[norm.NFC.String(segment)] // some systems send names decomposed (D24)
+	}
+	if !ok {
+		return store.Mount{}, fs.ErrNotExist
+	}
+	return v.mounts[i], nil
+}
+
+// canonicalID is text as an ID if it has that form, else "".
+func canonicalID(text string) string {
+	if len(text) < 32 || len(text) > 36 {
+		return ""
+	}
+	id := strings.ToLower(strings.ReplaceAll(text, "-", ""))
+	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+		return ""
+	}
+	return id
+}
+
+// view returns what p sees, remembered if nothing changed since.
+func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
+	who := viewer{p.UserID, p.FolderID, p.ReadOnly}
+	epoch := a.records.Epoch() // before the rows: a change in between makes the view stale
+	a.views.mu.RLock()
+	v := a.views.m[who]
+	a.views.mu.RUnlock()
+	if v != nil && v.epoch == epoch {
+		return v, nil
+	}
+
+	all, err := a.records.FoldersOf(ctx, p.UserID)
+	if err != nil {
+		return nil, fmt.Errorf("list folders: %w", err)
+	}
+	var mounts []store.Mount
+	for _, m := range all {
+		if m.Rights = a.Rights(p, m.Folder, m.Rights); m.Rights != 0 {
+			mounts = append(mounts, m)
+		}
+	}
+	nameMounts(p.UserID, mounts)
+	slices.SortFunc(mounts, func(x, y store.Mount) int { return strings.Compare(x.Name, y.Name) })
+	v = &view{epoch: epoch, mounts: mounts, byID: make(map[string]int, len(mounts)), byName: make(map[string]int, len(mounts))}
+	for i, m := range mounts {
+		v.byID[m.Folder.ID] = i
+		v.byName[m.Name] = i
+	}
+
+	a.views.mu.Lock()
+	defer a.views.mu.Unlock()
+	if a.views.m == nil {
+		a.views.m = make(map[viewer]*view)
+	}
+	if old := a.views.m[who]; old == nil {
+		evict(a.views.m, maxViews)
+	} else if old.epoch > epoch {
+		return v, nil // somebody else was later
+	}
+	a.views.m[who] = v
+	return v, nil
+}
+
+// nameMounts gives every mount its name (D3). Among equal names the user's own folders
+// come first, then older ones; they keep the bare name, the others get their ID behind it.
+func nameMounts(userID string, mounts []store.Mount) {
+	slices.SortFunc(mounts, func(x, y store.Mount) int {
+		if own := x.Folder.OwnerID == userID; own != (y.Folder.OwnerID == userID) {
+			if own {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(x.Folder.Created.Compare(y.Folder.Created), strings.Compare(x.Folder.ID, y.Folder.ID))
+	})
+	taken := make(map[string]bool, len(mounts))
+	for i := range mounts {
+		m := &mounts[i]
+		m.Name = mountName(m.Folder.Title)
+		if taken[m.Name] {
+			m.Name += " (" + m.Folder.ID + ")"
+		}
+		if taken[m.Name] { // somebody's title is made to look like that
+			m.Name = m.Folder.ID
+		}
+		taken[m.Name] = true
+	}
+}
+
+// mountName is the mount name for a title: one path segment that every desktop's
+// file system can show (D3).
+func mountName(title string) string {
+	name := norm.NFC.String(strings.ToValidUTF8(title, "_"))
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || strings.ContainsRune(`/\:*?"<>|`, r) {
+			return '_'
+		}
+		return r
+	}, name)
+	if len(name) > maxMountName {
+		n := maxMountName
+		for !utf8.RuneStart(name[n]) {
+			n--
+		}
+		name = name[:n]
+	}
+	trailing := len([]rune(name[len(strings.TrimRightFunc(name, func(r rune) bool { return r == '.' || unicode.IsSpace(r) })):]))
+	if trailing > 0 {
+		rs := []rune(name)
+		name = string(rs[:len(rs)-trailing]) + strings.Repeat("_", trailing)
+	}
+	if name == "" {
+		return "_"
+	}
+	return name
+}

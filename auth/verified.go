@@ -1,0 +1,147 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"hash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"davit/store"
+)
+
+// The bounds of the cache of credentials (SEC-3).
+const (
+	verifiedFor = 5 * time.Minute
+	maxVerified = 10000
+	maxRefused  = 10000
+)
+
+// digest is a keyed hash of something secret. The key lives as long as the process,
+// so a copy of its memory or of a log tells nothing about the text.
+type digest [sha256.Size]byte
+
+// entry is a verified Authorization header.
+type entry struct {
+	principal store.Principal
+	epoch     uint64    // the rows were read no earlier than this
+	verified  time.Time // in full, with the password hash
+	hash      string    // the user's password hash; "" for a token
+	expires   time.Time // of the token; zero: never
+	touched   atomic.Int64
+}
+
+// verified remembers Authorization headers: those that were good, and those that were
+// not, so that a client that keeps trying an old password costs nothing and does not
+// count as somebody who guesses.
+type verified struct {
+	hashes sync.Pool
+
+	mu      sync.RWMutex
+	good    map[digest]*entry
+	refused map[digest]refusal
+	swept   time.Time
+}
+
+type refusal struct {
+	epoch uint64
+	at    time.Time
+}
+
+// keyedHash is a hash with its buffers, so that a request needs no new ones.
+type keyedHash struct {
+	hash.Hash
+	text []byte
+	sum  []byte
+}
+
+func newVerified() *verified {
+	key := make([]byte, sha256.Size)
+	rand.Read(key) // never fails; not Options.Rand, which a test may make predictable
+	return &verified{
+		hashes:  sync.Pool{New: func() any { return &keyedHash{Hash: hmac.New(sha256.New, key)} }},
+		good:    make(map[digest]*entry),
+		refused: make(map[digest]refusal),
+	}
+}
+
+// sum is the keyed hash of text.
+func (v *verified) sum(text string) digest {
+	h := v.hashes.Get().(*keyedHash)
+	h.Reset()
+	h.text = append(h.text[:0], text...)
+	h.Write(h.text)
+	clear(h.text)
+	h.sum = h.Sum(h.sum[:0])
+	d := digest(h.sum)
+	v.hashes.Put(h)
+	return d
+}
+
+// get returns the entry of a header that was verified lately, else nil. The caller
+// compares the epoch.
+func (v *verified) get(sum digest, now time.Time) *entry {
+	v.mu.RLock()
+	e := v.good[sum]
+	v.mu.RUnlock()
+	if e == nil || now.Sub(e.verified) >= verifiedFor || e.expired(now) {
+		return nil
+	}
+	return e
+}
+
+func (e *entry) expired(now time.Time) bool {
+	return !e.expires.IsZero() && !now.Before(e.expires)
+}
+
+func (v *verified) put(sum digest, e *entry) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.refused, sum)
+	if _, ok := v.good[sum]; !ok {
+		evict(v.good, maxVerified)
+	}
+	v.good[sum] = e
+}
+
+// known says whether a header was refused lately, and whether nothing has changed
+// since, so that it would be refused again.
+func (v *verified) known(sum digest, epoch uint64, now time.Time) (before, still bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	r, ok := v.refused[sum]
+	before = ok && now.Sub(r.at) < verifiedFor
+	return before, before && r.epoch == epoch
+}
+
+func (v *verified) refuse(sum digest, epoch uint64, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.good, sum)
+	if _, ok := v.refused[sum]; !ok {
+		evict(v.refused, maxRefused)
+	}
+	v.refused[sum] = refusal{epoch: epoch, at: now}
+}
+
+// sweep forgets what is too old to count, once a minute.
+func (v *verified) sweep(now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if now.Sub(v.swept) < time.Minute {
+		return
+	}
+	v.swept = now
+	for sum, e := range v.good {
+		if now.Sub(e.verified) >= verifiedFor || e.expired(now) {
+			delete(v.good, sum)
+		}
+	}
+	for sum, r := range v.refused {
+		if now.Sub(r.at) >= verifiedFor {
+			delete(v.refused, sum)
+		}
+	}
+}
