@@ -1,0 +1,292 @@
+// Package davfs is the bytes of the folders and the WebDAV door to them (RFC 4918).
+//
+// A folder is a directory of plain files. Every door reaches it through the same
+// chain: the volume's os.Root, a fileSystem over one folder's directory that never
+// leaves it and never follows a link (rootfs.go), the same with the folder's
+// limits (quotafs.go), and a Tree, which is one folder as one principal may use it
+// in one request: rights, locks, preconditions, durability (tree.go, upload.go, transfer.go).
+// The handler (handler.go, then one file per method or topic) speaks WebDAV on top.
+//
+// It knows RFC 4918 and the disk; it does not know who may sign in (Access tells
+// it), no router, and no SQL: rows are package store's.
+package davfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"davit/store"
+)
+
+// Sync says what is on the disk before a change is acknowledged (D18).
+type Sync string
+
+// SyncFull: content and names, also of MKCOL, COPY, MOVE and DELETE. SyncFile: the
+// content of uploads. SyncNone: nothing is waited for.
+const (
+	SyncFull Sync = "full"
+	SyncFile Sync = "file"
+	SyncNone Sync = "none"
+)
+
+// ParseSync reads the value of --sync.
+func ParseSync(s string) (Sync, error) {
+	switch v := Sync(s); v {
+	case SyncFull, SyncFile, SyncNone:
+		return v, nil
+	}
+	return "", fmt.Errorf("sync is %q: must be full, file or none", s)
+}
+
+// Options are the settings of an FS.
+type Options struct {
+	Dir      string       // the default volume
+	Sync     Sync         // "" is SyncFull
+	Defaults store.Limits // of folders whose owner has none of his own
+	Modes    Modes        // zero: 0644 and 0755, the server's own user
+	Log      *slog.Logger
+	Now      func() time.Time // nil: time.Now
+
+	// LockTimeout is what a lock gets that asks for none or for ever, MaxLockTimeout the
+	// most it gets; zero: an hour and a day.
+	LockTimeout, MaxLockTimeout time.Duration
+}
+
+// Times of the background work.
+const (
+	flushEvery  = 500 * time.Millisecond // usage to SQL
+	restBefore  = 60 * time.Second       // without a change before a folder is marked clean (D11)
+	idleBefore  = 10 * time.Minute       // without a use before a folder is closed
+	rescanEvery = 24 * time.Hour
+	countWait   = 10 * time.Second // that a write waits for a count after a crash
+)
+
+// FS is all folders' bytes. Its methods are safe for concurrent use.
+type FS struct {
+	st     *store.Store
+	o      Options
+	log    *slog.Logger
+	now    func() time.Time
+	volume *volume
+	counts *lockCounts
+	start  int64 // distinguishes collection ETags of this run from those of others
+
+	mu      sync.Mutex
+	folders map[string]*folder // open ones
+	opening map[string]chan struct{}
+
+	background sync.WaitGroup
+	stop       context.CancelFunc
+	ctx        context.Context // ends with Close
+	sweep      chan struct{}   // there is trash
+	reconcile  sync.Mutex
+}
+
+// New opens the volume and makes its directories. Nothing runs until Start.
+func New(st *store.Store, o Options) (*FS, error) {
+	if o.Sync == "" {
+		o.Sync = SyncFull
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Modes == (Modes{}) {
+		o.Modes = Modes{File: 0o644, Dir: 0o755, UID: -1, GID: -1}
+	}
+	if o.LockTimeout == 0 {
+		o.LockTimeout = time.Hour
+	}
+	if o.MaxLockTimeout == 0 {
+		o.MaxLockTimeout = 24 * time.Hour
+	}
+	v, err := openVolume(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &FS{
+		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), start: o.Now().UnixNano(),
+		folders: make(map[string]*folder), opening: make(map[string]chan struct{}),
+		sweep: make(chan struct{}, 1),
+	}
+	d.ctx, d.stop = context.WithCancel(context.Background())
+	return d, nil
+}
+
+// Start makes the folders right that a crash left half done, and begins the
+// background work: counting dirty folders, removing trash, writing usage. It returns when requests may come.
+func (d *FS) Start(ctx context.Context) error {
+	if err := d.recover(ctx); err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	if err := d.Reconcile(ctx); err != nil {
+		return err
+	}
+	d.background.Go(d.flushLoop)
+	d.background.Go(d.sweepLoop)
+	d.background.Go(d.rescanLoop)
+	return nil
+}
+
+// Close ends the background work, writes usage and marks folders clean that no
+// change is running in.
+func (d *FS) Close(ctx context.Context) error {
+	d.stop()
+	d.background.Wait()
+	err := d.flush(ctx, true)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, f := range d.folders {
+		f.close()
+		delete(d.folders, id)
+	}
+	d.volume.close()
+	return err
+}
+
+// CreateFolder makes a folder: its row, and its directory, durable. Errors are those of store.CreateFolder.
+func (d *FS) CreateFolder(ctx context.Context, n store.NewFolder) (store.Folder, error) {
+	f, err := d.st.CreateFolder(ctx, n)
+	if err != nil {
+		return store.Folder{}, err
+	}
+	if err := d.make(ctx, f.ID); err != nil {
+		// Without its directory it must not stand: the caller is told that nothing was made.
+		return store.Folder{}, errors.Join(err, d.st.DeleteFolder(context.WithoutCancel(ctx), f.ID, d.now()))
+	}
+	f.Made = true
+	return f, nil
+}
+
+func (d *FS) make(ctx context.Context, id string) error {
+	if err := d.volume.makeFolder(id, d.o.Sync); err != nil {
+		return err
+	}
+	return d.st.MarkMade(ctx, id)
+}
+
+// DeleteFolder removes a folder for good: it is gone on every door when this
+// returns; its bytes are removed in the background. fs.ErrNotExist if there is none.
+func (d *FS) DeleteFolder(ctx context.Context, id string) error {
+	if err := d.st.DeleteFolder(ctx, id, d.now()); err != nil {
+		return err
+	}
+	return d.bury(context.WithoutCancel(ctx), id)
+}
+
+// bury takes a deleted folder off the doors and the disk, then removes its row.
+func (d *FS) bury(ctx context.Context, id string) error {
+	d.mu.Lock()
+	f := d.folders[id]
+	delete(d.folders, id)
+	d.mu.Unlock()
+	if f != nil {
+		f.retire(ctx)
+	}
+	if err := d.volume.dropFolder(id, d.o.Sync); err != nil {
+		return err
+	}
+	if err := d.st.PurgeFolder(ctx, id); err != nil {
+		return err
+	}
+	d.log.Info("folder deleted", "folder", id)
+	d.sweepSoon()
+	return nil
+}
+
+// Usage is what a folder holds at this moment; the numbers of the row where the
+// folder cannot be opened.
+func (d *FS) Usage(ctx context.Context, row store.Folder) (Usage, error) {
+	f, err := d.open(ctx, row.ID)
+	if err != nil {
+		return Usage{}, err
+	}
+	defer f.release()
+	return f.usage()
+}
+
+// Reconcile acts on what changed in the database behind the server: folders made
+// or deleted, limits, counts that were asked for.
+func (d *FS) Reconcile(ctx context.Context) error {
+	d.reconcile.Lock()
+	defer d.reconcile.Unlock()
+	pending, err := d.st.PendingFolders(ctx)
+	if err != nil {
+		return fmt.Errorf("reconcile: %w", err)
+	}
+	for _, row := range pending {
+		switch {
+		case !row.Deleted.IsZero():
+			if d.now().Before(row.Purge) {
+				break
+			}
+			if err := d.bury(ctx, row.ID); err != nil {
+				d.log.Error("delete folder", "folder", row.ID, "error", err)
+			}
+		case !row.Made:
+			if err := d.make(ctx, row.ID); err != nil {
+				d.log.Error("make folder", "folder", row.ID, "error", err)
+			}
+		case row.Dirty:
+			// Opening a dirty folder begins its count.
+			f, err := d.open(ctx, row.ID)
+			if err != nil {
+				d.log.Error("count folder", "folder", row.ID, "error", err)
+				break
+			}
+			f.release()
+		}
+		if row.Deleted.IsZero() && row.Rescan.After(row.Scanned) {
+			d.background.Go(func() {
+				if _, err := d.Scan(d.ctx, row.ID); err != nil && d.ctx.Err() == nil {
+					d.log.Error("scan folder", "folder", row.ID, "error", err)
+				}
+			})
+		}
+	}
+	return d.reread(ctx)
+}
+
+// reread brings the open folders' limits up to date and closes those that are no more.
+func (d *FS) reread(ctx context.Context) error {
+	for _, f := range d.openFolders() {
+		row, err := d.st.Folder(ctx, f.id)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !row.Deleted.IsZero() {
+			d.mu.Lock()
+			if d.folders[f.id] == f {
+				delete(d.folders, f.id)
+			}
+			d.mu.Unlock()
+			f.retire(ctx)
+			f.release()
+			continue
+		}
+		if err == nil {
+			f.ledger.limit(row.Effective(d.o.Defaults))
+		}
+		f.release()
+		if err != nil {
+			return fmt.Errorf("reconcile: %w", err)
+		}
+	}
+	return nil
+}
+
+// openFolders lists the open folders, each held; release them.
+func (d *FS) openFolders() []*folder {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	open := make([]*folder, 0, len(d.folders))
+	for _, f := range d.folders {
+		f.users++
+		open = append(open, f)
+	}
+	return open
+}

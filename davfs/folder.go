@@ -1,0 +1,277 @@
+package davfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"davit/store"
+)
+
+// folder is one open folder: everything that its requests share. It is
+// authoritative for usage, reservations and locks while it is open (D20).
+type folder struct {
+	d      *FS
+	id     string
+	root   *rootFS
+	fs     *quotaFS
+	ledger *ledger
+	names  nameLocker
+	locks  *lockTable
+	props  *propTable
+
+	gone  atomic.Bool   // deleted; every further use is fs.ErrNotExist
+	ready chan struct{} // closed when usage is known
+	fault error         // why counting failed; read after ready
+
+	users int       // guarded by FS.mu
+	used  time.Time // last use, guarded by FS.mu
+
+	changeMu  sync.Mutex
+	running   int       // changes that run
+	marked    bool      // dirty in SQL
+	last      time.Time // end of the last change
+	touched   bool      // used since the last flush
+	lastStamp int64     // newest modification time given out, in ns
+	scanMu    sync.Mutex
+
+	versionMu sync.Mutex
+	version   uint64            // of the last change below the root
+	versions  map[string]uint64 // of the last change below each directory, since start
+}
+
+// mostVersions bounds the memory for collection ETags: beyond it they all change.
+const mostVersions = 100_000
+
+// open returns the folder, opened if it was not; release it. fs.ErrNotExist if
+// there is none, or it is deleted.
+func (d *FS) open(ctx context.Context, id string) (*folder, error) {
+	for {
+		d.mu.Lock()
+		if f := d.folders[id]; f != nil {
+			f.users++
+			d.mu.Unlock()
+			return f, nil
+		}
+		wait, busy := d.opening[id]
+		if !busy {
+			wait = make(chan struct{})
+			d.opening[id] = wait
+			d.mu.Unlock()
+			f, err := d.load(ctx, id)
+			d.mu.Lock()
+			if err == nil {
+				f.users = 1
+				d.folders[id] = f
+			}
+			delete(d.opening, id)
+			d.mu.Unlock()
+			close(wait)
+			if err != nil {
+				return nil, err
+			}
+			// A deletion between reading the row and now found no open folder to retire.
+			if row, err := d.st.Folder(ctx, id); err != nil || !row.Deleted.IsZero() {
+				f.retire(ctx)
+			}
+			return f, nil
+		}
+		d.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (f *folder) release() {
+	f.d.mu.Lock()
+	f.users--
+	f.used = f.d.now()
+	last := f.users == 0 && f.gone.Load()
+	f.d.mu.Unlock()
+	if last {
+		f.close()
+	}
+}
+
+func (f *folder) close() {
+	f.root.close()
+}
+
+// load reads a folder's rows and opens its directory.
+func (d *FS) load(ctx context.Context, id string) (*folder, error) {
+	row, err := d.st.Folder(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !row.Deleted.IsZero() {
+		return nil, &fs.PathError{Op: "open", Path: id, Err: fs.ErrNotExist}
+	}
+	if !row.Made {
+		if err := d.make(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	saved, err := d.st.Locks(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	index, err := d.st.PropPaths(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	root, err := openRootFS(d.volume, id, d.o.Modes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("folder %s: its directory is missing from the disk: %w", id, store.ErrBusy)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{
+		d: d, id: id, root: root, ledger: &ledger{used: row.Usage}, names: new(nameTable),
+		props: newPropTable(d.st, id, index), ready: make(chan struct{}), marked: row.Dirty,
+		lastStamp: d.now().UnixNano(), versions: make(map[string]uint64),
+	}
+	f.locks = newLockTable(d.st, saved, lockOptions{now: d.now, counts: d.counts, defaultTimeout: d.o.LockTimeout, maxTimeout: d.o.MaxLockTimeout})
+	f.fs = &quotaFS{fileSystem: root, ledger: f.ledger}
+	f.ledger.limit(row.Effective(d.o.Defaults))
+	if !row.Dirty {
+		close(f.ready)
+		return f, nil
+	}
+	d.background.Go(func() { f.countAfterCrash(d.ctx) })
+	return f, nil
+}
+
+// countAfterCrash finds the usage of a folder that was being changed when the server ended.
+// Nobody writes before it is known.
+func (f *folder) countAfterCrash(ctx context.Context) {
+	begun := f.d.now()
+	u, err := count(f.root, "")
+	if err != nil {
+		f.fault = err
+		f.d.log.Error("count folder", "folder", f.id, "error", err)
+	} else {
+		f.ledger.mu.Lock()
+		f.ledger.used, f.ledger.changed = u, true
+		f.ledger.mu.Unlock()
+		f.d.log.Info("folder counted after an unclean stop", "folder", f.id, "bytes", u.Bytes, "files", u.Files, "took", f.d.now().Sub(begun))
+	}
+	close(f.ready)
+}
+
+// retire ends a deleted folder: requests that hold it get fs.ErrNotExist from now on.
+func (f *folder) retire(ctx context.Context) {
+	// The root's name lock waits for changes that are past their check.
+	unlock, err := f.names.lock(ctx, "")
+	f.gone.Store(true)
+	if err == nil {
+		unlock()
+	}
+	f.locks.removeTree("")
+	f.d.mu.Lock()
+	idle := f.users == 0
+	f.d.mu.Unlock()
+	if idle {
+		f.close()
+	}
+}
+
+func (f *folder) errGone(name string) error {
+	return &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+func (f *folder) usage() (Usage, error) {
+	free, err := f.d.volume.free()
+	if err != nil {
+		return Usage{}, err
+	}
+	return f.ledger.usage(free), nil
+}
+
+// begin comes before every change: it waits until usage is known and marks the
+// folder dirty in SQL if it is not yet (D11). end must follow.
+func (f *folder) begin(ctx context.Context) error {
+	select {
+	case <-f.ready:
+	default:
+		timer := time.NewTimer(countWait)
+		defer timer.Stop()
+		select {
+		case <-f.ready:
+		case <-timer.C:
+			return fmt.Errorf("the folder is being counted after an unclean stop: %w", store.ErrBusy)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if f.fault != nil {
+		return fmt.Errorf("the folder could not be counted (%w): %w", f.fault, store.ErrBusy)
+	}
+	f.changeMu.Lock()
+	defer f.changeMu.Unlock()
+	if f.gone.Load() {
+		return f.errGone("")
+	}
+	if !f.marked {
+		if err := f.d.st.MarkDirty(ctx, f.id); err != nil {
+			return fmt.Errorf("mark folder dirty: %w", err)
+		}
+		f.marked = true
+	}
+	f.running++
+	return nil
+}
+
+func (f *folder) end() {
+	f.changeMu.Lock()
+	f.running--
+	f.last = f.d.now()
+	f.touched = true
+	f.changeMu.Unlock()
+}
+
+// stamp is the modification time of a new version of a file: now, or the time that
+// the client gave, in whole seconds; its nanoseconds are never given twice in a row of changes (D14).
+func (f *folder) stamp(given time.Time) time.Time {
+	f.changeMu.Lock()
+	defer f.changeMu.Unlock()
+	f.lastStamp = max(f.d.now().UnixNano(), f.lastStamp+1)
+	if given.IsZero() {
+		return time.Unix(0, f.lastStamp)
+	}
+	return time.Unix(given.Unix(), f.lastStamp%1e9)
+}
+
+// changed notes a change of name for the ETags of the collections above it.
+func (f *folder) changed(names ...string) {
+	f.versionMu.Lock()
+	defer f.versionMu.Unlock()
+	f.version++
+	if len(f.versions) > mostVersions {
+		f.versions = make(map[string]uint64)
+		f.version += rand.Uint64N(1 << 20)
+	}
+	for _, name := range names {
+		for f.versions[name] = f.version; name != ""; {
+			name = parentOf(name)
+			f.versions[name] = f.version
+		}
+	}
+}
+
+// collectionETag is the entity tag of a directory: it changes with every change below
+// that goes through Davit, and with the directory itself (D14).
+func (f *folder) collectionETag(name string, i Info) string {
+	f.versionMu.Lock()
+	v := f.versions[name]
+	f.versionMu.Unlock()
+	return fmt.Sprintf(`"%x-%x-%x"`, i.Ino, uint64(f.d.start), v)
+}

@@ -1,0 +1,160 @@
+package davfs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"davit/store"
+)
+
+// Scan counts what a folder really holds, with what was put there by hand, and
+// makes that its usage. Changes go on meanwhile.
+func (d *FS) Scan(ctx context.Context, id string) (store.Usage, error) {
+	f, err := d.open(ctx, id)
+	if err != nil {
+		return store.Usage{}, err
+	}
+	defer f.release()
+	f.scanMu.Lock()
+	defer f.scanMu.Unlock()
+	select {
+	case <-f.ready:
+	case <-ctx.Done():
+		return store.Usage{}, ctx.Err()
+	}
+	begun := d.now()
+	was := f.ledger.current()
+	u, err := f.recount(ctx)
+	if err != nil {
+		return store.Usage{}, err
+	}
+	if f.fault != nil {
+		f.fault = nil // the count after the crash failed; this one did not
+	}
+	f.changeMu.Lock()
+	clean := f.running == 0 && !f.marked
+	f.changeMu.Unlock()
+	saved := store.FolderUsage{ID: id, Usage: f.ledger.current(), Scanned: begun, Clean: clean}
+	if err := d.st.SaveUsage(ctx, []store.FolderUsage{saved}); err != nil {
+		return store.Usage{}, err
+	}
+	d.log.Info("folder scanned", "folder", id, "bytes", u.Bytes, "files", u.Files, "was_bytes", was.Bytes, "was_files", was.Files, "took", d.now().Sub(begun))
+	return u, nil
+}
+
+// recountTries is how often a count is begun again because a directory moved, before
+// it holds all changes up.
+const recountTries = 3
+
+func (f *folder) recount(ctx context.Context) (store.Usage, error) {
+	for range recountTries {
+		u, ok, err := f.countBeside(ctx)
+		if ok || err != nil {
+			return u, err
+		}
+	}
+	unlock, err := f.names.lock(ctx, "")
+	if err != nil {
+		return store.Usage{}, err
+	}
+	defer unlock()
+	u, err := count(f.fs, "")
+	if err != nil {
+		return store.Usage{}, err
+	}
+	f.ledger.mu.Lock()
+	defer f.ledger.mu.Unlock()
+	f.ledger.used, f.ledger.changed = u, true
+	return u, nil
+}
+
+// countBeside counts directory by directory, each while its members hold still. A change in
+// a directory that was counted is added by the ledger; if a directory moved, ok is
+// false and the count worth nothing.
+func (f *folder) countBeside(ctx context.Context) (u store.Usage, ok bool, err error) {
+	l := f.ledger
+	r := &recount{visited: make(map[string]bool)}
+	l.mu.Lock()
+	l.recount = r
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.recount = nil
+		if ok = err == nil && !r.spoiled; ok {
+			u = plus(u, r.extra)
+			l.used, l.changed = u, true
+		}
+	}()
+	dirs := []string{""}
+	for len(dirs) > 0 {
+		dir := dirs[len(dirs)-1]
+		dirs = dirs[:len(dirs)-1]
+		unlock, err := f.names.lock(ctx, dir)
+		if err != nil {
+			return u, false, err
+		}
+		l.mu.Lock()
+		known := r.visited[dir] // made after its parent was counted
+		r.visited[dir] = true
+		l.mu.Unlock()
+		if !known {
+			err = f.fs.List(dir, func(i Info) error {
+				u = plus(u, i.usage())
+				if i.Dir {
+					dirs = append(dirs, member(dir, i.Name))
+				}
+				return nil
+			})
+		}
+		unlock()
+		if errors.Is(err, fs.ErrNotExist) {
+			return u, false, nil
+		}
+		if err != nil {
+			return u, false, err
+		}
+	}
+	return u, true, nil
+}
+
+func (l *ledger) current() store.Usage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.used
+}
+
+// rescanLoop counts every folder once in rescanEvery, for what changed by hand.
+func (d *FS) rescanLoop() {
+	tick := time.NewTicker(rescanEvery / 24)
+	defer tick.Stop()
+	for {
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		rows, err := d.st.Folders(d.ctx)
+		if err != nil {
+			d.log.Error("rescan", "error", err)
+			continue
+		}
+		for _, row := range rows {
+			if d.ctx.Err() != nil {
+				return
+			}
+			last := row.Scanned
+			if last.IsZero() {
+				last = row.Created
+			}
+			if d.now().Sub(last) < rescanEvery {
+				continue
+			}
+			if _, err := d.Scan(d.ctx, row.ID); err != nil && d.ctx.Err() == nil {
+				d.log.Error("rescan", "folder", row.ID, "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,362 @@
+package davfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"davit/store"
+)
+
+// recover finishes or undoes what a crash left half done. Nothing runs yet.
+func (d *FS) recover(ctx context.Context) error {
+	intents, err := d.st.Intents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, in := range intents {
+		if err := d.settleIntent(ctx, in); err != nil {
+			return fmt.Errorf("intent %s %s of folder %s: %w", in.Kind, in.Path, in.FolderID, err)
+		}
+	}
+	left, err := names(d.volume.staging.FS())
+	if err != nil {
+		return err
+	}
+	for _, name := range left { // no upload outlives its server
+		if err := renameat2(int(d.volume.stagingDir.Fd()), name, int(d.volume.trashDir.Fd()), tempName(), 0); err != nil {
+			return fmt.Errorf("clear staging: %w", err)
+		}
+	}
+	if len(intents)+len(left) > 0 {
+		d.log.Info("recovered from an unclean stop", "intents", len(intents), "unfinished", len(left))
+	}
+	return nil
+}
+
+// settleIntent looks at the disk: a rename happened or it did not (D15).
+func (d *FS) settleIntent(ctx context.Context, in store.Intent) error {
+	src, err := openRootFS(d.volume, in.FolderID, d.o.Modes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.st.FinishIntent(ctx, in.ID, store.RowChange{})
+	}
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	is := func(r *rootFS, name string, id store.Identity) bool {
+		i, err := r.Lstat(name)
+		return err == nil && i.Identity() == id
+	}
+	var change store.RowChange
+	switch in.Kind {
+	case intentRemove:
+		if !is(src, in.Path, in.Subject) {
+			change.Removes = []store.Place{{FolderID: in.FolderID, Path: in.Path}}
+		}
+	case intentReplace:
+		if is(src, in.Path, in.Subject) {
+			change.Renew = []store.Renewal{{FolderID: in.FolderID, Path: in.Path, Identity: in.Subject}}
+		}
+	case intentMove, intentExchange:
+		dst, err := openRootFS(d.volume, in.DstFolder, d.o.Modes)
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		defer dst.close()
+		if !is(dst, in.DstPath, in.Subject) {
+			break
+		}
+		if in.Kind == intentExchange && is(src, in.Path, in.Displaced) {
+			old, err := src.Trash(in.Path)
+			if err != nil {
+				return err
+			}
+			old.letGo()
+			if err := src.SyncDir(parentOf(in.Path)); err != nil {
+				return err
+			}
+		}
+		change.Moves = []store.Move{{FromFolder: in.FolderID, From: in.Path, ToFolder: in.DstFolder, To: in.DstPath}}
+		if in.Kind == intentExchange {
+			change.Removes = []store.Place{{FolderID: in.DstFolder, Path: in.DstPath}}
+		}
+	}
+	return d.st.FinishIntent(ctx, in.ID, change)
+}
+
+func names(f fs.FS) ([]string, error) {
+	entries, err := fs.ReadDir(f, ".")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]string, len(entries))
+	for i, e := range entries {
+		all[i] = e.Name()
+	}
+	return all, nil
+}
+
+// sweepSoon wakes the sweep: there is something in the trash.
+func (d *FS) sweepSoon() {
+	select {
+	case d.sweep <- struct{}{}:
+	default:
+	}
+}
+
+// sweepLoop removes what lies in the trash: at start what the last run left, then
+// whenever something is thrown away.
+func (d *FS) sweepLoop() {
+	for {
+		all, err := names(d.volume.trash.FS())
+		if err != nil {
+			d.log.Error("sweep", "error", err)
+		}
+		for _, name := range all {
+			if d.ctx.Err() != nil {
+				return
+			}
+			if d.volume.held(name) {
+				continue // being counted; it will be asked for again
+			}
+			if err := d.volume.trash.RemoveAll(name); err != nil {
+				d.log.Error("sweep", "trash", name, "error", err)
+			}
+		}
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-d.sweep:
+		}
+	}
+}
+
+// flushLoop writes usage to SQL, lets locks expire and closes folders at rest.
+func (d *FS) flushLoop() {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := d.flush(d.ctx, false); err != nil && d.ctx.Err() == nil {
+			d.log.Error("write usage", "error", err)
+		}
+		if n%10 == 0 {
+			d.expireLocks()
+			d.closeIdle()
+		}
+	}
+}
+
+// flush writes the usage of folders that changed, and marks folders clean: those at rest,
+// or when the server closes all in which nothing runs.
+func (d *FS) flush(ctx context.Context, closing bool) error {
+	var batch []store.FolderUsage
+	var errs []error
+	for _, f := range d.openFolders() {
+		u, some, err := f.toSave(ctx, closing)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if some {
+			batch = append(batch, u)
+		}
+		f.release()
+	}
+	if len(batch) > 0 {
+		errs = append(errs, d.st.SaveUsage(ctx, batch))
+	}
+	return errors.Join(errs...)
+}
+
+// toSave says what SQL should hear of the folder. A folder that comes to rest is written
+// here, while no change can begin: a dirty mark must not be cleared after it was set anew.
+func (f *folder) toSave(ctx context.Context, closing bool) (u store.FolderUsage, some bool, err error) {
+	select {
+	case <-f.ready:
+	default:
+		return u, false, nil
+	}
+	f.changeMu.Lock()
+	defer f.changeMu.Unlock()
+	if f.gone.Load() || f.fault != nil {
+		return u, false, nil
+	}
+	f.ledger.mu.Lock()
+	u = store.FolderUsage{ID: f.id, Usage: f.ledger.used, LastUsed: f.lastUse()}
+	changed := f.ledger.changed
+	f.ledger.changed = false
+	f.ledger.mu.Unlock()
+	if f.marked && f.running == 0 && (closing || f.d.now().Sub(f.last) >= restBefore) {
+		u.Clean = true
+		if err := f.d.st.SaveUsage(ctx, []store.FolderUsage{u}); err != nil {
+			return u, false, err
+		}
+		f.marked = false
+		f.touched = false
+		return u, false, nil
+	}
+	some = changed || f.touched
+	f.touched = false
+	return u, some, nil
+}
+
+// lastUse is when a request last used the folder.
+func (f *folder) lastUse() time.Time {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	return f.used
+}
+
+func (d *FS) expireLocks() {
+	for _, f := range d.openFolders() {
+		if err := f.locks.expire(d.ctx); err != nil && d.ctx.Err() == nil {
+			d.log.Error("expire locks", "folder", f.id, "error", err)
+		}
+		f.release()
+	}
+}
+
+// closeIdle closes folders that nobody uses, so that the number of open directories stays small.
+func (d *FS) closeIdle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, f := range d.folders {
+		if f.users > 0 || d.now().Sub(f.used) < idleBefore || f.locks.held.Load() > 0 {
+			continue
+		}
+		f.changeMu.Lock()
+		rest := !f.marked && !f.touched
+		f.changeMu.Unlock()
+		if rest {
+			delete(d.folders, id)
+			f.close()
+		}
+	}
+}
+
+// Finding is one thing that Check found wrong.
+type Finding struct {
+	FolderID string `json:"folderId,omitempty"`
+	Title    string `json:"title,omitempty"`
+	Kind     string `json:"kind"` // "usage", "directory missing", "directory unknown", "unfinished"
+	Detail   string `json:"detail"`
+	Repaired bool   `json:"repaired"`
+}
+
+// Check compares the database with the disk and calls report for each difference. It reads only,
+// unless repair is true: then no server may run on the data. Unknown directories are
+// never removed: they may be the only copy of somebody's work.
+func (d *FS) Check(ctx context.Context, repair bool, report func(Finding)) error {
+	rows, err := d.st.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	onDisk, err := names(d.volume.files.FS())
+	if err != nil {
+		return err
+	}
+	pending, err := d.st.PendingFolders(ctx)
+	if err != nil {
+		return err
+	}
+	known := make(map[string]bool)
+	for _, row := range pending {
+		known[row.ID] = true // deleted ones wait for the server
+	}
+	for _, row := range rows {
+		known[row.ID] = true
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := d.checkFolder(ctx, row, repair, report); err != nil {
+			return err
+		}
+	}
+	for _, name := range onDisk {
+		if !known[name] {
+			report(Finding{FolderID: name, Kind: "directory unknown", Detail: "files/" + name + " belongs to no folder in the database; it is left as it is"})
+		}
+	}
+	intents, err := d.st.Intents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, in := range intents {
+		f := Finding{FolderID: in.FolderID, Kind: "unfinished", Detail: in.Kind + " of " + in.Path + " was cut off"}
+		if repair {
+			if err := d.settleIntent(ctx, in); err != nil {
+				return err
+			}
+			f.Repaired = true
+		}
+		report(f)
+	}
+	return nil
+}
+
+func (d *FS) checkFolder(ctx context.Context, row store.Folder, repair bool, report func(Finding)) error {
+	found := Finding{FolderID: row.ID, Title: row.Title}
+	dir, err := openRootFS(d.volume, row.ID, d.o.Modes)
+	if errors.Is(err, fs.ErrNotExist) {
+		if !row.Made {
+			return nil // the server makes it when it starts or notices
+		}
+		found.Kind, found.Detail = "directory missing", "files/"+row.ID+" is not on the disk; restore it from a backup, or remove the folder"
+		report(found)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.close()
+	u, err := count(dir, "")
+	if err != nil {
+		return err
+	}
+	if u == row.Usage {
+		return nil
+	}
+	found.Kind = "usage"
+	found.Detail = fmt.Sprintf("on disk %d bytes in %d files, in the database %d bytes in %d files", u.Bytes, u.Files, row.Usage.Bytes, row.Usage.Files)
+	if row.Dirty {
+		found.Detail += "; the folder was being changed when this was written and is counted at the next start"
+	}
+	if repair {
+		if err := d.st.SaveUsage(ctx, []store.FolderUsage{{ID: row.ID, Usage: u, Clean: true, Scanned: d.now()}}); err != nil {
+			return err
+		}
+		found.Repaired = true
+	}
+	report(found)
+	return nil
+}
+
+// hold keeps the sweep from a trash entry that is still to be counted.
+func (v *volume) hold(base string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.holding = append(v.holding, base)
+}
+
+func (v *volume) unhold(base string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.holding = slices.DeleteFunc(v.holding, func(b string) bool { return b == base })
+}
+
+func (v *volume) held(base string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Contains(v.holding, base)
+}

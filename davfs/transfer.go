@@ -1,0 +1,461 @@
+package davfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"davit/store"
+)
+
+// Place is a destination: a name in a folder as a principal may use it.
+type Place struct {
+	Tree *Tree
+	Name string
+}
+
+// transfer is what COPY and MOVE have in common.
+type transfer struct {
+	src       *Tree
+	name      string
+	dst       *Tree
+	to        string
+	overwrite bool
+	claim     Claim
+}
+
+// names checks the names alone (CM-3): nothing is copied onto or into itself.
+func (x *transfer) names() error {
+	switch {
+	case x.name == "" || x.to == "":
+		return errRoot
+	case x.src.f != x.dst.f:
+		return nil
+	case x.name == x.to:
+		return errSame
+	case inside(x.to, x.name), inside(x.name, x.to):
+		return errNested
+	}
+	return nil
+}
+
+// look finds both ends and asks everything that can refuse the transfer (CM-2).
+func (x *transfer) look(move bool) (src, old Info, exists bool, err error) {
+	if src, err = x.src.f.fs.Lstat(x.name); err != nil {
+		return src, old, false, err
+	}
+	if err = x.claim.check(true, src); err != nil {
+		return src, old, false, err
+	}
+	if old, exists, err = x.dst.look(x.to); err != nil {
+		return src, old, false, err
+	}
+	if !exists {
+		err = x.dst.needParent(x.to)
+	} else if !x.overwrite {
+		err = errExists
+	}
+	if err != nil {
+		return src, old, exists, err
+	}
+	if move {
+		if err = x.src.f.locks.need(x.name, needSelf|needTree|needMember, x.claim.Tokens, x.src.p.UserID); err != nil {
+			return src, old, exists, err
+		}
+	}
+	need := needSelf | needMember
+	if exists {
+		need = needSelf | needTree
+	}
+	return src, old, exists, x.dst.f.locks.need(x.to, need, x.claim.Tokens, x.dst.p.UserID)
+}
+
+// errExists is the refusal of Overwrite: F, a failed precondition (RFC 4918, section 10.6).
+var errExists = fmt.Errorf("the destination exists and Overwrite is F: %w", store.ErrChanged)
+
+// change runs fn as a change of both folders with both names locked. Folders are
+// taken in the order of their IDs, so that two transfers never wait for each other.
+func (x *transfer) change(ctx context.Context, fn func() error) error {
+	if x.src.f == x.dst.f {
+		return x.src.change(ctx, []string{x.name, x.to}, fn)
+	}
+	first, firstName, second, secondName := x.src, x.name, x.dst, x.to
+	if first.f.id > second.f.id {
+		first, firstName, second, secondName = second, secondName, first, firstName
+	}
+	return first.change(ctx, []string{firstName}, func() error {
+		return second.change(ctx, []string{secondName}, fn)
+	})
+}
+
+// Move renames a file or a collection, also into another folder. The destination, if
+// it exists and overwrite allows it, is replaced in one step: at no moment is it missing (CM-4).
+func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, c Claim) (created bool, err error) {
+	x := &transfer{src: t, name: name, dst: to.Tree, to: to.Name, overwrite: overwrite, claim: c}
+	if err := errors.Join(t.may(store.Write), to.Tree.may(store.Write)); err != nil {
+		return false, err
+	}
+	if err := x.names(); err != nil {
+		return false, err
+	}
+	var trashed *staged
+	err = x.change(ctx, func() error {
+		src, old, exists, err := x.look(true)
+		if err != nil {
+			return err
+		}
+		rows := t.rows(name)
+		rows.needed = rows.needed || x.dst.f.hasRows(x.to)
+		in := store.Intent{Kind: intentMove, Path: name, DstFolder: x.dst.f.id, DstPath: x.to, Subject: src.Identity()}
+		swap := exists && (src.Dir || old.Dir)
+		if swap {
+			in.Kind, in.Displaced = intentExchange, old.Identity()
+		}
+		if err := rows.intend(ctx, in); err != nil {
+			return err
+		}
+		if swap {
+			err = t.f.fs.Swap(name, x.dst.f.fs, x.to)
+		} else {
+			err = t.f.fs.Move(name, x.dst.f.fs, x.to, !exists)
+		}
+		if err != nil {
+			return rows.cancel(ctx, err)
+		}
+		if swap {
+			if trashed, err = t.f.fs.Trash(name); err != nil {
+				return err // the intent stays: start-up takes the old one away
+			}
+		}
+		created = !exists
+		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
+		t.f.changed(name)
+		x.dst.f.changed(x.to)
+		return rows.moved(ctx, x.dst.f, x.to, exists && !swap)
+	})
+	if err != nil {
+		return false, err
+	}
+	if trashed != nil {
+		if err := t.f.fs.credit(trashed); err != nil {
+			return false, err
+		}
+		t.f.d.sweepSoon()
+	}
+	if err := x.dst.syncDirs(parentOf(x.to)); err != nil {
+		return false, err
+	}
+	return created, t.syncDirs(parentOf(name))
+}
+
+// Copy copies a file, or a collection: with all that is in it, or if shallow alone. It is built
+// out of sight and swapped in, so the destination is the old or the new one, whole (CM-6).
+func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shallow bool, c Claim) (created bool, err error) {
+	x := &transfer{src: t, name: name, dst: to.Tree, to: to.Name, overwrite: overwrite, claim: c}
+	if err := errors.Join(t.may(store.Read), to.Tree.may(store.Write)); err != nil {
+		return false, err
+	}
+	if err := x.names(); err != nil {
+		return false, err
+	}
+	src, old, exists, err := x.look(false)
+	if err != nil {
+		return false, err
+	}
+	if err := x.dst.f.begin(ctx); err != nil {
+		return false, err
+	}
+	defer x.dst.f.end()
+	made, err := x.build(ctx, src, old, exists, shallow)
+	if err != nil {
+		return false, err
+	}
+	defer made.abort()
+	var displaced *staged
+	err = x.dst.change(ctx, []string{x.to}, func() error {
+		_, old, exists, err := x.look(false)
+		if err != nil {
+			return err
+		}
+		swap := exists && (src.Dir || old.Dir)
+		if swap {
+			err = x.dst.f.fs.exchange(made.staged, x.to, made.reserved)
+			displaced = made.staged
+		} else {
+			err = x.dst.f.fs.publish(made.staged, x.to, !exists, made.reserved)
+		}
+		if err != nil {
+			displaced = nil
+			return err
+		}
+		made.staged, made.reserved = nil, store.Usage{}
+		created = !exists
+		if swap {
+			x.dst.f.locks.removeTree(x.to)
+		}
+		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
+		x.dst.f.changed(x.to)
+		return x.copyProps(ctx, made.props, swap)
+	})
+	if displaced != nil {
+		x.dst.f.d.background.Go(func() {
+			if err := displaced.drop(); err != nil {
+				x.dst.f.d.log.Error("remove what a copy replaced", "error", err)
+			}
+		})
+	}
+	if err != nil {
+		return false, err
+	}
+	return created, x.dst.syncDirs(parentOf(x.to))
+}
+
+// copyProps gives the copy its own dead properties; props are the new identities by
+// destination name. Rows of what the copy replaced go.
+func (x *transfer) copyProps(ctx context.Context, props map[string]store.Identity, swapped bool) error {
+	if len(props) == 0 && x.dst.f.props.empty(x.to) && !swapped {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	if swapped {
+		gone := store.RowChange{Removes: []store.Place{{FolderID: x.dst.f.id, Path: x.to}}}
+		if err := x.dst.f.d.st.FinishIntent(ctx, "", gone); err != nil {
+			return fmt.Errorf("properties of the replaced: %w", err)
+		}
+	}
+	if len(props) > 0 || !x.dst.f.props.empty(x.to) {
+		if err := x.dst.f.d.st.CopyProps(ctx, x.src.f.id, x.name, x.dst.f.id, x.to, props, true); err != nil {
+			return fmt.Errorf("copy properties: %w", err)
+		}
+	}
+	x.dst.f.props.removeTree(x.to)
+	for n, id := range props {
+		x.dst.f.props.note(n, id, true)
+	}
+	return nil
+}
+
+// copying is a copy that is being built in staging, reserved for as it grows.
+type copying struct {
+	*receiving
+	files int
+	props map[string]store.Identity // by destination name
+}
+
+// syncEach is how many files of a copy are synced one by one; more are cheaper by one syncfs.
+const syncEach = 32
+
+func (x *transfer) build(ctx context.Context, src, old Info, exists, shallow bool) (*copying, error) {
+	c := &copying{props: make(map[string]store.Identity)}
+	if !src.Dir {
+		if exists && old.Dir {
+			exists = false // the directory's own bytes are settled at the exchange
+		}
+		in, err := x.dst.f.fs.receive(src.Size, old, exists)
+		if err != nil {
+			return nil, err
+		}
+		c.receiving = in
+		id, err := x.copyFile(ctx, x.name, in)
+		if err != nil {
+			in.abort()
+			return nil, err
+		}
+		x.noteProps(c, x.name, src, "", id)
+		return c, nil
+	}
+	in := &receiving{q: x.dst.f.fs}
+	c.receiving = in
+	if exists {
+		u, err := count(x.dst.f.fs, x.to)
+		if err != nil {
+			return nil, err
+		}
+		in.base = u.Bytes
+		in.reserved.Files = -u.Files // what the replaced tree gives back counts as room already taken
+	}
+	if err := x.buildTree(ctx, c, src, shallow); err != nil {
+		in.reserved.Files = max(in.reserved.Files, 0)
+		in.abort()
+		return nil, err
+	}
+	in.reserved.Files = max(in.reserved.Files, 0)
+	return c, nil
+}
+
+// noteProps remembers the identity of a copied resource whose original has dead properties.
+func (x *transfer) noteProps(c *copying, name string, src Info, rel string, id store.Identity) {
+	if !x.src.f.props.has(name, src.Identity()) {
+		return
+	}
+	to := x.to
+	if rel != "" {
+		to = member(x.to, rel)
+	}
+	c.props[to] = id
+}
+
+// copyFile copies one file's content into in and finishes it.
+func (x *transfer) copyFile(ctx context.Context, name string, in *receiving) (store.Identity, error) {
+	f, i, err := x.src.f.fs.OpenRead(name)
+	if err != nil {
+		return store.Identity{}, err
+	}
+	defer f.Close()
+	if err := in.copyFrom(ctx, f, i.Size); err != nil {
+		return store.Identity{}, err
+	}
+	sync := x.dst.f.d.o.Sync
+	made, err := in.finish(sync, i.Mode, x.dst.f.stamp(time.Time{}))
+	return made.Identity(), err
+}
+
+// copyChunk is how much is copied between looks at the context (ARC-8).
+const copyChunk = 32 << 20
+
+// copyFrom takes size bytes from f; the kernel copies them, or shares them where it can (CM-10).
+func (in *receiving) copyFrom(ctx context.Context, f *os.File, size int64) error {
+	dst, ok := in.staged.file.(io.ReaderFrom)
+	for left := size; left > 0; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(left, copyChunk)
+		if err := in.grow(n); err != nil {
+			return err
+		}
+		var got int64
+		var err error
+		if ok {
+			got, err = dst.ReadFrom(io.LimitReader(f, n))
+		} else {
+			got, err = io.CopyN(in.staged.file, f, n)
+		}
+		in.size += got
+		left -= got
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if got < n {
+			break // the file became shorter behind our back
+		}
+	}
+	return nil
+}
+
+// buildTree copies a collection into a staged directory.
+func (x *transfer) buildTree(ctx context.Context, c *copying, src Info, shallow bool) error {
+	q := x.dst.f.fs
+	if err := c.reserveFile(); err != nil {
+		return err
+	}
+	var err error
+	if c.staged, err = q.Stage(true); err != nil {
+		return err
+	}
+	root, err := c.staged.open(x.dst.f.root.modes)
+	if err != nil {
+		return err
+	}
+	defer root.close()
+	dirs := []string{""}
+	if top, err := root.Lstat(""); err != nil {
+		return err
+	} else {
+		x.noteProps(c, x.name, src, "", top.Identity())
+	}
+	if !shallow {
+		err = walkTree(x.src.f.fs, x.name, func(name string, i Info) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			rel := name[len(x.name)+1:]
+			if err := c.reserveFile(); err != nil {
+				return err
+			}
+			if i.Dir {
+				if err := root.Mkdir(rel, 0); err != nil {
+					return err
+				}
+				dirs = append(dirs, rel)
+				made, err := root.Lstat(rel)
+				x.noteProps(c, name, i, rel, made.Identity())
+				return err
+			}
+			return x.copyMember(ctx, c, root, name, rel, i)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c.staged.usage = store.Usage{Bytes: c.size, Files: int64(c.files)}
+	switch {
+	case x.dst.f.d.o.Sync == SyncNone:
+		return nil
+	case c.files > syncEach:
+		return unix.Syncfs(int(c.staged.dir.Fd()))
+	case x.dst.f.d.o.Sync == SyncFull:
+		for _, dir := range dirs {
+			if err := root.SyncDir(dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reserveFile makes room for one more file or directory of the copy.
+func (c *copying) reserveFile() error {
+	c.files++
+	if c.reserved.Files >= 0 {
+		if err := c.q.ledger.reserve(store.Usage{Files: 1}); err != nil {
+			return err
+		}
+	}
+	c.reserved.Files++
+	return nil
+}
+
+func (x *transfer) copyMember(ctx context.Context, c *copying, root *rootFS, name, rel string, i Info) error {
+	f, src, err := x.src.f.fs.OpenRead(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.files--
+		return nil // deleted since it was listed
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fd, base, err := root.at(rel)
+	if err != nil {
+		return pathError("copy", name, err)
+	}
+	defer root.done(fd)
+	out, err := createAt(fd, base, root.modes)
+	if err != nil {
+		return pathError("copy", name, err)
+	}
+	one := &receiving{q: c.q, staged: &staged{vol: c.staged.vol, file: os.NewFile(uintptr(out), rel)}, base: c.base, size: c.size, reserved: c.reserved}
+	defer func() {
+		c.size, c.reserved.Bytes = one.size, one.reserved.Bytes
+		if one.staged.file != nil {
+			one.staged.file.Close()
+		}
+	}()
+	if err := one.copyFrom(ctx, f, src.Size); err != nil {
+		return err
+	}
+	sync := x.dst.f.d.o.Sync
+	if c.files > syncEach {
+		sync = SyncNone // by syncfs at the end
+	}
+	made, err := one.finish(sync, src.Mode, x.dst.f.stamp(time.Time{}))
+	x.noteProps(c, name, i, rel, made.Identity())
+	return err
+}

@@ -1,0 +1,311 @@
+package davfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/text/unicode/norm"
+
+	"davit/store"
+)
+
+// Tree is one folder as one principal may use it in one request. Every door to the
+// files goes through it (D21). Close it when the request ends.
+//
+// Names are slash names inside the folder, "" is its root. Errors: fs.ErrNotExist,
+// fs.ErrExist, fs.ErrPermission, errNoParent, errIsDir, errNested, errSame, store.ErrLocked,
+// store.ErrQuota, store.ErrNoSpace, store.ErrChanged (from a Claim's Check),
+// store.ErrBusy; anything else is a fault of the disk.
+type Tree struct {
+	f      *folder
+	p      store.Principal
+	rights store.Rights
+}
+
+// Errors about names in relation to each other.
+var (
+	errNoParent = errors.New("the parent collection does not exist")
+	errIsDir    = errors.New("there is a collection at this name")
+	errSame     = errors.New("source and destination are the same resource")
+	errNested   = errors.New("one of source and destination lies inside the other")
+	errRoot     = errors.New("the folder itself is not changed here")
+)
+
+// Claim is what a request brings to a change: the lock tokens that it submitted,
+// and the preconditions that must hold at the moment of the change.
+type Claim struct {
+	Tokens []string
+	// Check is asked with what is at the request's name, while that name is locked; nil
+	// is no condition. It must not change anything.
+	Check func(exists bool, cur Info) error
+}
+
+func (c Claim) check(exists bool, cur Info) error {
+	if c.Check == nil {
+		return nil
+	}
+	return c.Check(exists, cur)
+}
+
+// Tree opens a mounted folder for p. fs.ErrNotExist if it is gone.
+func (d *FS) Tree(ctx context.Context, p store.Principal, m store.Mount) (*Tree, error) {
+	f, err := d.open(ctx, m.Folder.ID)
+	if err != nil {
+		return nil, err
+	}
+	if f.gone.Load() {
+		f.release()
+		return nil, f.errGone("")
+	}
+	return &Tree{f: f, p: p, rights: m.Rights}, nil
+}
+
+// Close ends the use of the folder. A nil Tree is closed.
+func (t *Tree) Close() {
+	if t != nil {
+		t.f.release()
+	}
+}
+
+// Resolve finds the spelling on disk of a name (D24): only a segment that is not ASCII and
+// missing is tried in the other normal forms. What does not exist comes back in NFC, as new names are stored.
+func (t *Tree) Resolve(name string) string {
+	if isASCII(name) {
+		return name
+	}
+	if _, err := t.f.fs.Lstat(name); err == nil {
+		return name
+	}
+	found := ""
+	segments := strings.Split(name, "/")
+	for i, seg := range segments {
+		at, ok := t.spelling(found, seg)
+		if !ok {
+			for _, rest := range segments[i:] {
+				found = member(found, norm.NFC.String(rest))
+			}
+			return found
+		}
+		found = at
+	}
+	return found
+}
+
+func (t *Tree) spelling(dir, seg string) (string, bool) {
+	forms := []string{seg}
+	if !isASCII(seg) {
+		forms = append(forms, norm.NFC.String(seg), norm.NFD.String(seg))
+	}
+	for _, form := range forms {
+		if _, err := t.f.fs.Lstat(member(dir, form)); err == nil {
+			return member(dir, form), true
+		}
+	}
+	return "", false
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// Stat describes a resource.
+func (t *Tree) Stat(name string) (Info, error) {
+	if err := t.may(store.Read); err != nil {
+		return Info{}, err
+	}
+	return t.f.fs.Lstat(name)
+}
+
+// OpenRead opens a file for reading: one version from open to end.
+func (t *Tree) OpenRead(name string) (*os.File, Info, error) {
+	if err := t.may(store.Read); err != nil {
+		return nil, Info{}, err
+	}
+	return t.f.fs.OpenRead(name)
+}
+
+// List calls fn for each member of a collection until ctx ends.
+func (t *Tree) List(ctx context.Context, name string, fn func(Info) error) error {
+	if err := t.may(store.Read); err != nil {
+		return err
+	}
+	n := 0
+	return t.f.fs.List(name, func(i Info) error {
+		if n++; n%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fn(i)
+	})
+}
+
+// ETag is the entity tag of a file or a collection.
+func (t *Tree) ETag(name string, i Info) string {
+	if i.Dir {
+		return t.f.collectionETag(name, i)
+	}
+	return i.ETag()
+}
+
+// Usage is what the folder holds at this moment.
+func (t *Tree) Usage() (Usage, error) { return t.f.usage() }
+
+func (t *Tree) may(r store.Rights) error {
+	if t.f.gone.Load() {
+		return t.f.errGone("")
+	}
+	if !t.rights.Has(r) {
+		return fmt.Errorf("you have no right to %s here: %w", r, fs.ErrPermission)
+	}
+	return nil
+}
+
+// look says what is at name.
+func (t *Tree) look(name string) (i Info, exists bool, err error) {
+	i, err = t.f.fs.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Info{}, false, nil
+	}
+	return i, err == nil, err
+}
+
+// needParent says whether name may be made: its parent is a collection.
+func (t *Tree) needParent(name string) error {
+	if name == "" {
+		return errRoot
+	}
+	parent, err := t.f.fs.Lstat(parentOf(name))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !parent.Dir {
+		return errNoParent
+	}
+	return err
+}
+
+// change runs fn between begin and end of a change, with names locked and the
+// folder known to be there.
+func (t *Tree) change(ctx context.Context, names []string, fn func() error) error {
+	if err := t.f.begin(ctx); err != nil {
+		return err
+	}
+	defer t.f.end()
+	unlock, err := t.f.names.lock(ctx, names...)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if t.f.gone.Load() {
+		return t.f.errGone("")
+	}
+	return fn()
+}
+
+// Mkdir makes a collection.
+func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
+	if err := t.may(store.Write); err != nil {
+		return Info{}, err
+	}
+	var made Info
+	err := t.change(ctx, []string{name}, func() error {
+		cur, exists, err := t.look(name)
+		if err != nil {
+			return err
+		}
+		if err := c.check(exists, cur); err != nil {
+			return err
+		}
+		if exists {
+			return fs.ErrExist
+		}
+		if err := t.needParent(name); err != nil {
+			return err
+		}
+		if err := t.f.locks.need(name, needSelf|needMember, c.Tokens, t.p.UserID); err != nil {
+			return err
+		}
+		if err := t.f.fs.Mkdir(name, 0); err != nil {
+			return err
+		}
+		t.f.changed(name)
+		made, err = t.f.fs.Lstat(name)
+		return err
+	})
+	if err != nil {
+		return Info{}, err
+	}
+	return made, t.syncDirs(name, parentOf(name))
+}
+
+// syncDirs makes names in directories durable if the setting asks for it. A directory that is
+// gone meanwhile needs no sync.
+func (t *Tree) syncDirs(dirs ...string) error {
+	if t.f.d.o.Sync != SyncFull {
+		return nil
+	}
+	for _, dir := range dirs {
+		if err := t.f.fs.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove deletes a file, or a collection with all that is in it (D17): it is gone at once and
+// whole, its bytes are removed in the background.
+func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
+	if err := t.may(store.Write); err != nil {
+		return err
+	}
+	if name == "" {
+		return errRoot
+	}
+	var trashed *staged
+	err := t.change(ctx, []string{name}, func() error {
+		cur, err := t.f.fs.Lstat(name)
+		if err != nil {
+			return err
+		}
+		if err := c.check(true, cur); err != nil {
+			return err
+		}
+		if err := t.f.locks.need(name, needSelf|needTree|needMember, c.Tokens, t.p.UserID); err != nil {
+			return err
+		}
+		rows := t.rows(name)
+		if err := rows.intend(ctx, store.Intent{Kind: intentRemove, Path: name, Subject: cur.Identity()}); err != nil {
+			return err
+		}
+		if !cur.Dir && cur.Size < unlinkAtOnce {
+			err = t.f.fs.Remove(name)
+		} else if trashed, err = t.f.fs.Trash(name); err == nil && !cur.Dir {
+			t.f.d.sweepSoon()
+		}
+		if err != nil {
+			return rows.cancel(ctx, err)
+		}
+		t.f.changed(parentOf(name))
+		return rows.removed(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	if trashed != nil {
+		if err := t.f.fs.credit(trashed); err != nil {
+			return err
+		}
+		t.f.d.sweepSoon()
+	}
+	return t.syncDirs(parentOf(name))
+}
+
+// unlinkAtOnce is the size up to which a file is removed in the request: beyond it freeing the
+// blocks may take long.
+const unlinkAtOnce = 64 << 20

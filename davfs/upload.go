@@ -1,0 +1,116 @@
+package davfs
+
+import (
+	"context"
+	"time"
+
+	"davit/store"
+)
+
+// Upload is a file being received: hidden until Commit, which replaces the old file
+// by one rename or leaves it as it is. One goroutine uses it.
+type Upload struct {
+	*receiving
+	t     *Tree
+	name  string
+	claim Claim
+	mode  uint32
+	done  bool
+	keep  func() // lets locks expire again
+}
+
+// Create begins an upload to name. Everything that can refuse it is asked now, before
+// a byte is read: rights, parent, locks, preconditions, the limits if length
+// (bytes; -1: unknown) tells; and once more at Commit.
+func (t *Tree) Create(ctx context.Context, name string, c Claim, length int64) (*Upload, error) {
+	if err := t.may(store.Write); err != nil {
+		return nil, err
+	}
+	cur, exists, err := t.look(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.mayPut(name, c, exists, cur); err != nil {
+		return nil, err
+	}
+	if err := t.f.begin(ctx); err != nil {
+		return nil, err
+	}
+	in, err := t.f.fs.receive(length, cur, exists)
+	if err != nil {
+		t.f.end()
+		return nil, err
+	}
+	return &Upload{receiving: in, t: t, name: name, claim: c, keep: t.f.locks.keep(c.Tokens, t.p.UserID)}, nil
+}
+
+// mayPut is what must hold at the beginning of an upload and at its end.
+func (t *Tree) mayPut(name string, c Claim, exists bool, cur Info) error {
+	need := needSelf
+	switch {
+	case name == "" || exists && cur.Dir:
+		return errIsDir
+	case !exists:
+		if err := t.needParent(name); err != nil {
+			return err
+		}
+		need |= needMember
+	}
+	if err := c.check(exists, cur); err != nil {
+		return err
+	}
+	return t.f.locks.need(name, need, c.Tokens, t.p.UserID)
+}
+
+// Commit makes what was written the file at the name, durably. mtime is a time that
+// the client gave, or zero. created says that there was no file before. After an
+// error the old file is as it was.
+func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, created bool, err error) {
+	t := u.t
+	defer u.Abort()
+	mode := uint32(t.f.root.modes.File.Perm())
+	if cur, exists, err := t.look(u.name); err != nil {
+		return Info{}, false, err
+	} else if exists {
+		mode = cur.Mode // PUT-8
+	}
+	if made, err = u.finish(t.f.d.o.Sync, mode, t.f.stamp(mtime)); err != nil {
+		return Info{}, false, err
+	}
+	made.Name = baseOf(u.name)
+	err = t.change(ctx, []string{u.name}, func() error {
+		cur, exists, err := t.look(u.name)
+		if err != nil {
+			return err
+		}
+		if err := t.mayPut(u.name, u.claim, exists, cur); err != nil {
+			return err
+		}
+		rows := &rowChange{f: t.f, name: u.name, needed: exists && t.f.props.has(u.name, cur.Identity())}
+		if err := rows.intend(ctx, store.Intent{Kind: intentReplace, Path: u.name, Subject: made.Identity()}); err != nil {
+			return err
+		}
+		if err := u.publish(u.name, !exists); err != nil {
+			return rows.cancel(ctx, err)
+		}
+		created = !exists
+		t.f.locks.taken(u.name, t.p.UserID)
+		t.f.changed(parentOf(u.name))
+		return rows.replaced(ctx, made.Identity())
+	})
+	if err != nil {
+		return Info{}, false, err
+	}
+	return made, created, t.syncDirs(parentOf(u.name))
+}
+
+// Abort drops what was received. After Commit it does nothing.
+func (u *Upload) Abort() {
+	if u.done {
+		return
+	}
+	u.done = true
+	u.abort()
+	u.keep()
+	u.t.f.end()
+}

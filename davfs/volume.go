@@ -1,0 +1,126 @@
+package davfs
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// volume is the part of one file system that holds folders (D7):
+//
+//	files/<ID>/  a folder's files, plain
+//	staging/     uploads and copies that are not yet complete
+//	trash/       what was deleted and waits to be removed
+//
+// Everything becomes visible or vanishes by one rename between these.
+type volume struct {
+	dir                   string
+	files, staging, trash *os.Root
+	filesDir              *os.File // the same directories, for the *at calls that os.Root lacks
+	stagingDir, trashDir  *os.File
+	dev                   uint64
+
+	mu      sync.Mutex
+	holding []string // trash that is still to be counted
+}
+
+// openVolume opens dir as a volume and makes its three directories if they are
+// missing. It fails if they lie on different file systems.
+func openVolume(dir string) (*volume, error) {
+	v := &volume{dir: dir}
+	for _, part := range []struct {
+		name string
+		root **os.Root
+		dir  **os.File
+	}{{"files", &v.files, &v.filesDir}, {"staging", &v.staging, &v.stagingDir}, {"trash", &v.trash, &v.trashDir}} {
+		path := filepath.Join(dir, part.name)
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return nil, fmt.Errorf("open volume: %w", err)
+		}
+		root, err := os.OpenRoot(path)
+		if err != nil {
+			return nil, fmt.Errorf("open volume: %w", err)
+		}
+		*part.root = root
+		if *part.dir, err = root.Open("."); err != nil {
+			return nil, fmt.Errorf("open volume: %w", err)
+		}
+		var st unix.Stat_t
+		if err := unix.Fstat(int((*part.dir).Fd()), &st); err != nil {
+			return nil, fmt.Errorf("open volume: %s: %w", path, err)
+		}
+		if v.dev == 0 {
+			v.dev = st.Dev
+		}
+		if st.Dev != v.dev {
+			return nil, fmt.Errorf("open volume: %s is on another file system than files/; a rename must be able to publish uploads", path)
+		}
+	}
+	return v, nil
+}
+
+func (v *volume) close() {
+	for _, c := range []interface{ Close() error }{v.filesDir, v.stagingDir, v.trashDir, v.files, v.staging, v.trash} {
+		c.Close()
+	}
+}
+
+// free is the space that the volume has left for us, in bytes.
+func (v *volume) free() (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(v.filesDir.Fd()), &st); err != nil {
+		return 0, fmt.Errorf("free space: %w", err)
+	}
+	const most = 1<<63 - 1
+	if st.Bavail > most/uint64(st.Bsize) {
+		return most, nil
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
+
+// tempName is a name for staging or trash that nobody else uses.
+func tempName() string { return rand.Text() }
+
+// makeFolder makes the directory of a folder and syncs its name.
+func (v *volume) makeFolder(id string, sync Sync) error {
+	if err := v.files.Mkdir(id, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make folder %s: %w", id, err)
+	}
+	if sync == SyncFull {
+		return v.filesDir.Sync()
+	}
+	return nil
+}
+
+// dropFolder moves a folder's directory into the trash. A missing one is no error.
+func (v *volume) dropFolder(id string, sync Sync) error {
+	err := renameat2(int(v.filesDir.Fd()), id, int(v.trashDir.Fd()), "folder-"+id+"-"+tempName(), 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("drop folder %s: %w", id, err)
+	}
+	if sync == SyncFull {
+		return v.filesDir.Sync()
+	}
+	return nil
+}
+
+// renameat2 is the system call; where flags are not supported by the file system it
+// returns unix.EINVAL.
+func renameat2(fromDir int, from string, toDir int, to string, flags uint) error {
+	for {
+		err := unix.Renameat2(fromDir, from, toDir, to, flags)
+		if err == unix.EINTR {
+			continue
+		}
+		return err
+	}
+}
