@@ -1,0 +1,52 @@
+# The commands of daily work. "make run" and "make test" need Go and make, nothing else.
+
+GO      ?= go
+BIN     := davit
+DATA    ?= ./davit-data
+SOURCES := $(shell $(GO) list -f '{{$$d := .Dir}}{{range .GoFiles}}{{$$d}}/{{.}} {{end}}{{range .EmbedFiles}}{{$$d}}/{{.}} {{end}}' ./... 2>/dev/null)
+
+.PHONY: run test test-long check bench fuzz clean
+
+$(BIN): $(SOURCES) go.mod go.sum
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@ .
+
+# Serve on http://127.0.0.1:8080 with a folder Home for the user admin.
+run: $(BIN)
+	./$(BIN) serve --data $(DATA) --first-folder Home
+
+# All tests. The script installs the Debian packages that they need, or names them.
+test:
+	sh testdata/setup.sh
+	$(GO) vet ./...
+	$(GO) test -timeout 20m ./...
+	$(GO) test -race -timeout 20m ./davfs/... ./auth/... ./store/...
+
+# Hundreds of kills and longer loads.
+test-long:
+	sh testdata/setup.sh
+	DAVIT_TEST_LONG=1 $(GO) test -timeout 4h ./...
+	DAVIT_TEST_LONG=1 $(GO) test -race -timeout 4h ./davfs/... ./auth/... ./store/...
+
+# Format, vet, staticcheck, race tests.
+check:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -race -timeout 20m ./...
+
+# Davit beside Apache, nginx and lighttpd on this machine. The table goes to standard output.
+bench:
+	sh testdata/setup.sh bench
+	$(GO) run ./testdata/bench
+
+# Each fuzz target for FUZZTIME.
+FUZZTIME ?= 30s
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+clean:
+	rm -f $(BIN)

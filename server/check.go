@@ -1,0 +1,141 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"davit/auth"
+	"davit/davfs"
+	"davit/store"
+)
+
+// settle is how long a difference must last beside a running server, which
+// writes what it counted with a little delay (D20).
+const settle = 3 * time.Second
+
+// CheckCommand is "davit check".
+type CheckCommand struct {
+	Repair bool `help:"Put right what can be put right."`
+	JSON   bool `name:"json" help:"Print JSON."`
+}
+
+// Run compares the database with the disk, and says what differs. Something
+// left wrong is an error.
+func (c *CheckCommand) Run(e *Env) error {
+	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
+		unlock, err := LockData(e.Data, "check")
+		beside := errors.Is(err, ErrInUse)
+		if err != nil && !beside {
+			return err
+		}
+		if !beside {
+			defer unlock()
+		}
+		files, err := davfs.New(st, davfs.Options{Dir: e.Data, Sync: davfs.SyncFull, Log: quiet()})
+		if err != nil {
+			return err
+		}
+		found, err := findings(ctx, files, c.Repair && !beside)
+		if err == nil && beside && len(found) > 0 {
+			found, err = c.checkBeside(ctx, e, st, files, found)
+		}
+		if err != nil {
+			return err
+		}
+		wrong := 0
+		for _, f := range found {
+			if !f.Repaired {
+				wrong++
+			}
+		}
+		if err := c.report(e, found, wrong); err != nil {
+			return err
+		}
+		if wrong > 0 {
+			return fmt.Errorf("check: %d wrong", wrong)
+		}
+		return nil
+	})
+}
+
+// checkBeside keeps of first what is still so a moment later. To repair it, the
+// running server counts again; other faults wait until it is stopped.
+func (c *CheckCommand) checkBeside(ctx context.Context, e *Env, st *store.Store, files *davfs.FS, first []davfs.Finding) ([]davfs.Finding, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(settle):
+	}
+	second, err := findings(ctx, files, false)
+	if err != nil {
+		return nil, err
+	}
+	type key struct{ folder, kind string }
+	before := map[key]bool{}
+	for _, f := range first {
+		before[key{f.FolderID, f.Kind}] = true
+	}
+	found := []davfs.Finding{}
+	rescan := map[string]bool{}
+	for _, f := range second {
+		if before[key{f.FolderID, f.Kind}] {
+			found = append(found, f)
+			rescan[f.FolderID] = f.FolderID != ""
+		}
+	}
+	if !c.Repair || len(found) == 0 {
+		return found, nil
+	}
+	for id, known := range rescan {
+		if !known {
+			continue
+		}
+		if _, err := scanThere(ctx, st, id, 10*time.Minute, e.Stderr); err != nil {
+			return nil, err
+		}
+	}
+	left, err := findings(ctx, files, false)
+	if err != nil {
+		return nil, err
+	}
+	after := map[key]bool{}
+	for _, f := range left {
+		after[key{f.FolderID, f.Kind}] = true
+	}
+	for i, f := range found {
+		found[i].Repaired = !after[key{f.FolderID, f.Kind}]
+	}
+	return found, nil
+}
+
+func (c *CheckCommand) report(e *Env, found []davfs.Finding, wrong int) error {
+	if c.JSON {
+		return e.print(struct {
+			OK       bool            `json:"ok"`
+			Findings []davfs.Finding `json:"findings"`
+		}{wrong == 0, found})
+	}
+	for _, f := range found {
+		state := ""
+		if f.Repaired {
+			state = " (repaired)"
+		}
+		fmt.Fprintf(e.Stdout, "%s %s: %s: %s%s\n", f.FolderID, printable(f.Title), f.Kind, printable(f.Detail), state)
+	}
+	if len(found) == 0 {
+		fmt.Fprintln(e.Stdout, "database and disk agree")
+	}
+	return nil
+}
+
+func findings(ctx context.Context, files *davfs.FS, repair bool) ([]davfs.Finding, error) {
+	found := []davfs.Finding{}
+	err := files.Check(ctx, repair, func(f davfs.Finding) { found = append(found, f) })
+	return found, err
+}
+
+// quiet is the log of commands: what matters they return as an error.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

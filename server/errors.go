@@ -1,0 +1,165 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"time"
+
+	"davit/auth"
+	"davit/store"
+
+	"github.com/labstack/echo/v4"
+)
+
+const problemBase = "https://api.backend.ai/probs/"
+
+// problem is the body of an error answer (RFC 7807). Clients branch on Type;
+// Msg is what newer ones show, Detail what the standard calls it.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Msg    string `json:"msg,omitempty"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Errors that only the API knows.
+var (
+	errRateLimit = errors.New("too many requests in the last 15 minutes")
+	errTooLarge  = errors.New("the body is too large")
+)
+
+// paramError is a request that says something wrong about one field.
+type paramError struct{ field, what string }
+
+func (e *paramError) Error() string { return e.field + ": " + e.what }
+
+// problemOf is the one table from errors to API answers.
+func problemOf(err error) (status int, kind, title string) {
+	var auths *auth.ParamError
+	var params *paramError
+	var retry *auth.RetryError
+	var routed *echo.HTTPError
+	switch {
+	case errors.As(err, &auths):
+		return 400, "invalid-auth-params", "Missing or invalid authorization parameters."
+	case errors.As(err, &params):
+		return 400, "invalid-api-params", "Missing or invalid API parameters."
+	case errors.Is(err, errRateLimit):
+		return 429, "rate-limit-exceeded", "You have reached your API query rate limit."
+	case errors.Is(err, errTooLarge):
+		return 413, "invalid-api-params", "The request body is too large."
+	case errors.Is(err, store.ErrUnauthenticated):
+		return 401, "auth-failed", "Credential/signature mismatch."
+	case errors.Is(err, store.ErrPlain):
+		return 403, "generic-forbidden", "Forbidden operation."
+	case errors.Is(err, store.ErrTooMany) && errors.As(err, &retry):
+		return 429, "rate-limit-exceeded", "Too many failed attempts."
+	case errors.Is(err, store.ErrTooMany), errors.Is(err, store.ErrQuota):
+		return 406, "quota-exceeded", "You have reached your resource limit."
+	case errors.Is(err, store.ErrBusy), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return 503, "service-unavailable", "Service unavailable."
+	case errors.Is(err, store.ErrNoSpace):
+		return 507, "vfolder-creation-failed", "The storage is full."
+	case errors.Is(err, store.ErrLocked):
+		return 400, "vfolder-operation-failed", "Virtual folder operation has failed."
+	case errors.Is(err, store.ErrChanged):
+		return 412, "generic-bad-request", "Precondition failed."
+	case errors.Is(err, fs.ErrNotExist):
+		return 404, "vfolder-not-found", "No such virtual folder."
+	case errors.Is(err, fs.ErrExist):
+		return 400, "vfolder-already-exists", "The virtual folder already exists with the same name."
+	case errors.Is(err, fs.ErrPermission):
+		return 403, "generic-forbidden", "Forbidden operation."
+	case errors.Is(err, fs.ErrInvalid):
+		return 400, "invalid-api-params", "Missing or invalid API parameters."
+	case errors.As(err, &routed):
+		switch routed.Code {
+		case 404:
+			return 404, "generic-not-found", "Unknown URL path."
+		case 405:
+			return 405, "method-not-allowed", "HTTP Method Not Allowed."
+		}
+		if routed.Code < 500 {
+			return routed.Code, "generic-bad-request", "Bad request."
+		}
+	}
+	return 500, "internal-server-error", "Internal server error."
+}
+
+// message is what the client is told beside the title. An internal error's text stays in the log.
+func message(err error, status int) string {
+	var params *paramError
+	var auths *auth.ParamError
+	switch {
+	case errors.As(err, &params):
+		return params.Error()
+	case errors.As(err, &auths):
+		return auths.Error()
+	case errors.Is(err, errRateLimit), errors.Is(err, errTooLarge):
+		return err.Error()
+	case errors.Is(err, store.ErrUnauthenticated):
+		return "no credentials, or credentials that are not good"
+	case errors.Is(err, store.ErrPlain), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrInvalid):
+		return err.Error()
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "no folder with this ID is visible to you"
+	case errors.Is(err, fs.ErrExist):
+		return "you have a folder of this name already"
+	case status == 404:
+		return "nothing is found at this path"
+	case status == 405:
+		return "the path does not take this method"
+	case status == 406:
+		return "you may not have more folders"
+	case status == 503:
+		return "the server is busy; the same request may succeed soon"
+	}
+	return ""
+}
+
+// fail answers with the problem of err: echo's HTTPErrorHandler.
+func (s *Server) fail(err error, c echo.Context) {
+	if c.Response().Committed {
+		s.log.Warn("error after the answer began", "id", c.Response().Header().Get("X-Request-Id"), "error", err)
+		return
+	}
+	h := c.Response().Header()
+	if !s.limits.counted(h) && !s.limits.take(h, addressCaller(s.peers.Client(c.Request()).IP)) {
+		err = errRateLimit // the router's own errors count as well
+	}
+	status, kind, title := problemOf(err)
+	if status >= 500 && status != 503 {
+		s.log.Error("request failed", "id", h.Get("X-Request-Id"), "error", err)
+	}
+	switch status {
+	case 401:
+		h["WWW-Authenticate"] = []string{"BackendAI", `Basic realm="Davit", charset="UTF-8"`, `Bearer realm="Davit"`}
+	case 429, 503:
+		var retry *auth.RetryError
+		if errors.As(err, &retry) && retry.After > 0 {
+			h.Set("Retry-After", strconv.FormatInt(int64((retry.After+time.Second-1)/time.Second), 10))
+		} else if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", "1")
+		}
+	}
+	msg := message(err, status)
+	writeProblem(c.Response(), status, problem{Type: problemBase + kind, Title: title, Msg: msg, Detail: msg})
+}
+
+func writeProblem(w http.ResponseWriter, status int, p problem) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // four strings
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write(body)
+}

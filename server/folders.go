@@ -1,0 +1,255 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"davit/auth"
+	"davit/davfs"
+	"davit/store"
+
+	"golang.org/x/term"
+)
+
+// FolderCommands are "davit folder …".
+type FolderCommands struct {
+	Add   folderAdd   `cmd:"" help:"Add a folder."`
+	List  folderList  `cmd:"" help:"List the folders."`
+	Limit folderLimit `cmd:"" help:"Show or change a folder's limits."`
+	Rm    folderRm    `cmd:"" help:"Delete a folder and all that is in it, at once and for ever."`
+	Scan  folderScan  `cmd:"" help:"Count a folder's files again, after changes by hand."`
+}
+
+type folderJSON struct {
+	ID       string `json:"id"`
+	Title    string `json:"title"`
+	User     string `json:"user"`
+	Bytes    int64  `json:"bytes"`
+	Files    int64  `json:"files"`
+	MaxBytes *int64 `json:"maxBytes"`
+	MaxFiles *int64 `json:"maxFiles"`
+	Created  string `json:"created"`
+	LastUsed string `json:"lastUsed,omitempty"`
+}
+
+func folderOut(f store.Folder) folderJSON {
+	return folderJSON{
+		ID: f.ID, Title: f.Title, User: f.OwnerName, Bytes: f.Usage.Bytes, Files: f.Usage.Files,
+		MaxBytes: limitJSON(f.MaxBytes), MaxFiles: limitJSON(f.MaxFiles),
+		Created: timeText(f.Created), LastUsed: timeText(f.LastUsed),
+	}
+}
+
+type folderAdd struct {
+	Title    string `arg:"" help:"Title of the folder."`
+	User     string `required:"" help:"Owner." placeholder:"NAME"`
+	MaxBytes *Size  `help:"Limit of its bytes, such as 500MB or 1GiB; 0 is no limit, without it the owner's default counts." placeholder:"SIZE"`
+	MaxFiles *Count `help:"Limit of its files and directories." placeholder:"N"`
+	JSON     bool   `name:"json" help:"Print JSON."`
+}
+
+// Run adds the folder, whatever the owner's limit of folders. The server makes its directory.
+func (c *folderAdd) Run(e *Env) error {
+	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
+		u, err := userNamed(ctx, st, c.User)
+		if err != nil {
+			return err
+		}
+		f := store.Folder{OwnerID: u.ID, Title: c.Title, MaxBytes: store.Default, MaxFiles: store.Default}
+		if c.MaxBytes != nil {
+			f.MaxBytes = int64(*c.MaxBytes)
+		}
+		if c.MaxFiles != nil {
+			f.MaxFiles = int64(*c.MaxFiles)
+		}
+		f, err = st.CreateFolder(ctx, store.NewFolder{Folder: f, UniqueTitle: true})
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%s has a folder %q already", printable(u.Name), c.Title)
+		}
+		if err != nil {
+			return err
+		}
+		f.OwnerName = u.Name
+		if c.JSON {
+			return e.print(folderOut(f))
+		}
+		fmt.Fprintln(e.Stdout, f.ID)
+		return nil
+	})
+}
+
+type folderList struct {
+	User string `help:"Only folders of this user." placeholder:"NAME"`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+// Run lists the folders, with the usage last written (up to a second old).
+func (c *folderList) Run(e *Env) error {
+	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
+		if c.User != "" {
+			u, err := userNamed(ctx, st, c.User)
+			if err != nil {
+				return err
+			}
+			c.User = u.Name
+		}
+		folders, err := st.Folders(ctx)
+		if err != nil {
+			return err
+		}
+		out, rows := []folderJSON{}, [][]string{}
+		for _, f := range folders {
+			if c.User != "" && f.OwnerName != c.User {
+				continue
+			}
+			out = append(out, folderOut(f))
+			rows = append(rows, []string{
+				f.ID, f.Title, f.OwnerName, strconv.FormatInt(f.Usage.Bytes, 10), limitText(f.MaxBytes),
+				strconv.FormatInt(f.Usage.Files, 10), limitText(f.MaxFiles), timeText(f.Created),
+			})
+		}
+		if c.JSON {
+			return e.print(out)
+		}
+		return e.table("ID TITLE USER BYTES MAX-BYTES FILES MAX-FILES CREATED", rows)
+	})
+}
+
+type folderLimit struct {
+	Folder   string `arg:"" name:"id" help:"ID of the folder, or its title if no other has it."`
+	MaxBytes *Size  `help:"Limit of its bytes; 0 is no limit, \"default\" the owner's." placeholder:"SIZE"`
+	MaxFiles *Count `help:"Limit of its files and directories." placeholder:"N"`
+	JSON     bool   `name:"json" help:"Print JSON."`
+}
+
+// Run changes the limits that are given, and shows both.
+func (c *folderLimit) Run(e *Env) error {
+	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
+		f, err := folderNamed(ctx, st, c.Folder)
+		if err != nil {
+			return err
+		}
+		if c.MaxBytes != nil {
+			f.MaxBytes = int64(*c.MaxBytes)
+		}
+		if c.MaxFiles != nil {
+			f.MaxFiles = int64(*c.MaxFiles)
+		}
+		if c.MaxBytes != nil || c.MaxFiles != nil {
+			if err := st.SetFolderLimits(ctx, f.ID, f.MaxBytes, f.MaxFiles); err != nil {
+				return err
+			}
+		}
+		if c.JSON {
+			return e.print(folderOut(f))
+		}
+		fmt.Fprintf(e.Stdout, "bytes: %s\nfiles: %s\n", limitText(f.MaxBytes), limitText(f.MaxFiles))
+		return nil
+	})
+}
+
+type folderRm struct {
+	Folder string `arg:"" name:"id" help:"ID of the folder, or its title if no other has it."`
+}
+
+// Run deletes the folder. The server, or its next start, frees the space.
+func (c *folderRm) Run(e *Env) error {
+	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
+		f, err := folderNamed(ctx, st, c.Folder)
+		if err != nil {
+			return err
+		}
+		return st.DeleteFolder(ctx, f.ID, time.Now())
+	})
+}
+
+type folderScan struct {
+	Folder  string   `arg:"" name:"id" help:"ID of the folder, or its title if no other has it."`
+	Timeout Duration `help:"How long to wait for the running server." default:"10m" placeholder:"TIME"`
+	JSON    bool     `name:"json" help:"Print JSON."`
+}
+
+// Run has the server count, or counts itself if none runs.
+func (c *folderScan) Run(e *Env) error {
+	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
+		f, err := folderNamed(ctx, st, c.Folder)
+		if err != nil {
+			return err
+		}
+		unlock, err := LockData(e.Data, "folder scan")
+		switch {
+		case err == nil:
+			defer unlock()
+			if f.Usage, err = scanHere(ctx, st, e.Data, f.ID); err != nil {
+				return err
+			}
+		case errors.Is(err, ErrInUse):
+			if f, err = scanThere(ctx, st, f.ID, time.Duration(c.Timeout), e.Stderr); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+		if c.JSON {
+			return e.print(folderOut(f))
+		}
+		fmt.Fprintf(e.Stdout, "bytes: %d\nfiles: %d\n", f.Usage.Bytes, f.Usage.Files)
+		return nil
+	})
+}
+
+// scanHere counts while no server runs; the caller holds the lock.
+func scanHere(ctx context.Context, st *store.Store, dir, id string) (store.Usage, error) {
+	files, err := davfs.New(st, davfs.Options{Dir: dir, Sync: davfs.SyncFull, Log: quiet()})
+	if err != nil {
+		return store.Usage{}, err
+	}
+	if err := files.Start(ctx); err != nil {
+		return store.Usage{}, err
+	}
+	u, err := files.Scan(ctx, id)
+	return u, errors.Join(err, files.Close(ctx))
+}
+
+// scanThere asks the running server to count, and waits.
+func scanThere(ctx context.Context, st *store.Store, id string, timeout time.Duration, dots *os.File) (store.Folder, error) {
+	if err := st.RequestRescan(ctx, id); err != nil {
+		return store.Folder{}, err
+	}
+	asked, err := st.Folder(ctx, id)
+	if err != nil {
+		return asked, err
+	}
+	terminal := term.IsTerminal(int(dots.Fd()))
+	if terminal {
+		defer fmt.Fprintln(dots)
+	}
+	limit := time.NewTimer(timeout)
+	defer limit.Stop()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		f, err := st.Folder(ctx, id)
+		if err != nil || !f.Deleted.IsZero() {
+			return f, errors.Join(err, fmt.Errorf("folder %s is gone", id))
+		}
+		if !f.Scanned.Before(asked.Rescan) {
+			return f, nil
+		}
+		select {
+		case <-ctx.Done():
+			return f, ctx.Err()
+		case <-limit.C:
+			return f, fmt.Errorf("the server has not counted folder %s within %s; it still will", id, timeout)
+		case <-tick.C:
+			if terminal {
+				fmt.Fprint(dots, ".")
+			}
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxLogged bounds what a client can make us write about one path.
+const maxLogged = 2048
+
+// Log is where the log goes: JSON lines, collected in memory and written at
+// least every 200 ms, and at once from warnings on.
+type Log struct {
+	*slog.Logger
+	out *flusher
+}
+
+// NewLog starts a log. Close it to have every line written.
+func NewLog(w io.Writer, level slog.Leveler) *Log {
+	out := &flusher{buf: bufio.NewWriterSize(w, 64<<10), stop: make(chan struct{})}
+	go out.loop()
+	return &Log{
+		Logger: slog.New(flushingHandler{slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}), out}),
+		out:    out,
+	}
+}
+
+// Close writes what is left. Later lines are written at once.
+func (l *Log) Close() { l.out.close() }
+
+// flusher is a buffered writer that does not keep lines for long.
+type flusher struct {
+	mu     sync.Mutex
+	buf    *bufio.Writer
+	closed bool
+	stop   chan struct{}
+}
+
+func (f *flusher) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n, err := f.buf.Write(p)
+	if f.closed {
+		f.buf.Flush()
+	}
+	return n, err
+}
+
+func (f *flusher) flush() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.buf.Flush()
+}
+
+func (f *flusher) loop() {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			f.flush()
+		case <-f.stop:
+			return
+		}
+	}
+}
+
+func (f *flusher) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.buf.Flush()
+	if !f.closed {
+		f.closed = true
+		close(f.stop)
+	}
+}
+
+type flushingHandler struct {
+	slog.Handler
+	out *flusher
+}
+
+func (h flushingHandler) Handle(ctx context.Context, r slog.Record) error {
+	err := h.Handler.Handle(ctx, r)
+	if r.Level >= slog.LevelWarn {
+		h.out.flush()
+	}
+	return err
+}
+
+func (h flushingHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return flushingHandler{h.Handler.WithAttrs(attrs), h.out}
+}
+
+func (h flushingHandler) WithGroup(name string) slog.Handler {
+	return flushingHandler{h.Handler.WithGroup(name), h.out}
+}
+
+// requestIDs makes short names for requests that sort by time: the microsecond
+// of arrival in base 36, never the same twice in one process.
+type requestIDs struct{ last atomic.Int64 }
+
+func (ids *requestIDs) next(now time.Time) string {
+	for {
+		last := ids.last.Load()
+		id := max(now.UnixMicro(), last+1)
+		if ids.last.CompareAndSwap(last, id) {
+			return strconv.FormatInt(id, 36)
+		}
+	}
+}
+
+// response watches an answer for the log. It hides nothing of the writer that
+// it stands for: sendfile (io.ReaderFrom) and http.ResponseController still work.
+type response struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+
+	user, path, destination string
+}
+
+// SetLog tells the log who asked, and for what; empty texts change nothing.
+// The WebDAV handler calls it with canonical paths, the API with the user.
+func (w *response) SetLog(user, path, destination string) {
+	if user != "" {
+		w.user = user
+	}
+	if path != "" {
+		w.path = path
+	}
+	if destination != "" {
+		w.destination = destination
+	}
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(p []byte) (int, error) {
+	w.ok()
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+func (w *response) WriteString(s string) (int, error) {
+	w.ok()
+	n, err := io.WriteString(w.ResponseWriter, s)
+	w.bytes += int64(n)
+	return n, err
+}
+
+func (w *response) ReadFrom(r io.Reader) (int64, error) {
+	w.ok()
+	n, err := io.Copy(w.ResponseWriter, r) // HTTP/1.1: its own ReadFrom, so sendfile
+	w.bytes += n
+	return n, err
+}
+
+func (w *response) ok() {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush is for code that asks for http.Flusher.
+func (w *response) Flush() { http.NewResponseController(w.ResponseWriter).Flush() }
+
+// logRequest writes the one line of a request. Nothing in it is a credential:
+// no header but the Destination, no query.
+func logRequest(log *slog.Logger, r *http.Request, w *response, id, ip string, took time.Duration) {
+	if !log.Enabled(r.Context(), slog.LevelInfo) {
+		return
+	}
+	path := w.path
+	if path == "" {
+		path = r.URL.Path
+	}
+	status := w.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	attrs := make([]slog.Attr, 0, 10)
+	attrs = append(attrs,
+		slog.String("id", id),
+		slog.String("user", printable(w.user)),
+		slog.String("method", printable(r.Method)),
+		slog.String("path", printable(path)))
+	if w.destination != "" {
+		attrs = append(attrs, slog.String("destination", printable(w.destination)))
+	}
+	attrs = append(attrs,
+		slog.Int("status", status),
+		slog.Int64("bytes", w.bytes),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+		slog.String("ip", ip))
+	log.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+}
+
+// printable makes control, bidirectional and other invisible characters, and
+// bytes that are no UTF-8, visible as escapes (D35).
+func printable(s string) string {
+	if len(s) > maxLogged {
+		s = s[:maxLogged] + "…"
+	}
+	plain := true
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
+			b.WriteString(`\x` + strconv.FormatUint(uint64(s[i])|0x100, 16)[1:])
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+
+	"davit/store"
+
+	"github.com/labstack/echo/v4"
+)
+
+// routes are all routes but the WebDAV door, which split sends elsewhere.
+func (s *Server) routes(page http.Handler) *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = s.fail
+
+	e.GET("/", echo.WrapHandler(page))
+	e.GET("/livez", s.livez)
+	e.GET("/readyz", s.readyz)
+
+	for v := 1; v <= 9; v++ {
+		e.GET("/v"+strconv.Itoa(v), s.public(s.version))
+		e.GET("/v"+strconv.Itoa(v)+"/", s.public(s.version))
+	}
+	e.POST("/v2/folder/create", s.as(s.createFolder))
+	e.GET("/v2/folder/:id", s.as(s.folder))
+	e.DELETE("/v2/folder/:id", s.as(s.deleteFolder))
+	return e
+}
+
+// as lets only signed-in callers through to h, and not too often.
+func (s *Server) as(h func(echo.Context, store.Principal) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		p, err := s.auth.Authenticate(c.Request())
+		caller := addressCaller(s.peers.Client(c.Request()).IP)
+		if err == nil {
+			caller = "user " + p.UserID
+			setLogUser(c.Response().Writer, p.UserName)
+		}
+		if !s.limits.take(c.Response().Header(), caller) {
+			return errRateLimit
+		}
+		if err != nil {
+			return err
+		}
+		return h(c, p)
+	}
+}
+
+// public lets everybody through to h, and not too often.
+func (s *Server) public(h echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !s.limits.take(c.Response().Header(), addressCaller(s.peers.Client(c.Request()).IP)) {
+			return errRateLimit
+		}
+		return h(c)
+	}
+}
+
+func setLogUser(w http.ResponseWriter, name string) {
+	if l, ok := w.(*response); ok {
+		l.SetLog(name, "", "")
+	}
+}

@@ -1,0 +1,260 @@
+// Package server is the house's front door: it listens, tells WebDAV requests
+// from API requests, limits and logs them, and stops without breaking uploads
+// off. It speaks the management APIs (through echo) and holds the commands that
+// work on the same data. It knows HTTP and JSON; bytes, locks and WebDAV are
+// davfs's, rights are auth's, rows are the store's.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"davit/auth"
+	"davit/davfs"
+	"davit/store"
+)
+
+// Parts are what a Server puts together.
+type Parts struct {
+	Store *store.Store
+	Auth  *auth.Auth
+	Files *davfs.FS
+	Peers *Peers
+	Page  http.Handler // what is at /
+	Log   *slog.Logger
+	Now   func() time.Time // nil: time.Now
+}
+
+// Server answers on every door. It is an http.Handler, safe for concurrent use.
+type Server struct {
+	cfg      *Config
+	dataDir  string
+	store    *store.Store
+	auth     *auth.Auth
+	files    *davfs.FS
+	peers    *Peers
+	log      *slog.Logger
+	now      func() time.Time
+	defaults store.Limits
+
+	dav    http.Handler
+	api    http.Handler
+	cross  *http.CrossOriginProtection
+	limits *rateLimit
+	ids    requestIDs
+
+	stopping atomic.Bool
+	running  sync.WaitGroup // requests
+}
+
+// New puts a Server together. It does not listen yet.
+func New(dataDir string, cfg *Config, p Parts) *Server {
+	s := &Server{
+		cfg: cfg, dataDir: dataDir, store: p.Store, auth: p.Auth, files: p.Files,
+		peers: p.Peers, log: p.Log, now: p.Now, defaults: cfg.Default.Limits(),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.limits = newRateLimit(cfg.RateLimit, s.now)
+	s.api = s.routes(p.Page)
+	s.dav = p.Files.Handler(p.Auth, davfs.HandlerOptions{
+		Hosts:          p.Peers.Hosts,
+		LockTimeout:    time.Duration(cfg.DAV.LockTimeout),
+		MaxLockTimeout: time.Duration(cfg.DAV.MaxLockTimeout),
+		InfiniteDepth:  cfg.DAV.InfiniteDepth,
+		Log:            p.Log,
+	})
+	s.cross = http.NewCrossOriginProtection()
+	for _, u := range cfg.PublicURL {
+		s.cross.AddTrustedOrigin(u.String()) // checked by PublicURL
+	}
+	return s
+}
+
+// ServeHTTP gives the request an ID, a door and its line in the log.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.running.Add(1)
+	defer s.running.Done()
+	start := time.Now()
+	id := s.ids.next(start)
+	w.Header()["X-Request-Id"] = []string{id}
+	lw := &response{ResponseWriter: w}
+	defer func() {
+		err := recover()
+		if err != nil && err != http.ErrAbortHandler {
+			s.log.Error("panic", "id", id, "error", fmt.Sprint(err), "stack", string(debug.Stack()))
+			if lw.status == 0 {
+				http.Error(lw, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+				err = nil
+			}
+		}
+		logRequest(s.log, r, lw, id, s.peers.Client(r).IP.String(), time.Since(start))
+		if err != nil {
+			panic(http.ErrAbortHandler) // the client must see that the answer is cut
+		}
+	}()
+
+	dav := isDAV(r)
+	if err := s.cross.Check(r); err != nil { // SEC-5
+		if dav {
+			http.Error(lw, "requests from other sites' pages are refused", http.StatusForbidden)
+			return
+		}
+		const msg = "requests from other sites' pages are refused"
+		writeProblem(lw, http.StatusForbidden, problem{problemBase + "generic-forbidden", "Forbidden operation.", msg, msg})
+		return
+	}
+	if dav {
+		s.dav.ServeHTTP(lw, r)
+		return
+	}
+	s.api.ServeHTTP(lw, r)
+}
+
+// isDAV says whether the WebDAV door answers. Besides everything under /dav it
+// answers what WebDAV clients ask above it on their way there (MET-1, MET-4).
+func isDAV(r *http.Request) bool {
+	p := r.URL.Path
+	if p == "/dav" || strings.HasPrefix(p, "/dav/") {
+		return true
+	}
+	switch r.Method {
+	case http.MethodOptions:
+		return !isAPI(p)
+	case "PROPFIND":
+		return p == "/" || p == ""
+	}
+	return false
+}
+
+// isAPI says whether a path is one of the management API's.
+func isAPI(p string) bool {
+	if p == "/livez" || p == "/readyz" {
+		return true
+	}
+	version, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
+	return len(version) == 2 && version[0] == 'v' && version[1] >= '0' && version[1] <= '9'
+}
+
+// Run listens and answers until ctx ends, then lets running requests finish,
+// for at most the configured time. ready, if not nil, is called with the address
+// when connections are accepted. What Run was given stays open: the caller closes it.
+func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) error {
+	inner, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	l := &cappedListener{Listener: inner, max: s.cfg.MaxConns, exempt: s.peers.isTrusted, open: map[netip.Addr]int{}}
+	defer l.Close()
+
+	srv := &http.Server{
+		Handler: s,
+		// No ReadTimeout, no WriteTimeout: they end long transfers (SEC-7).
+		ReadHeaderTimeout:            30 * time.Second,
+		IdleTimeout:                  5 * time.Minute,
+		MaxHeaderBytes:               64 << 10,
+		DisableGeneralOptionsHandler: true, // OPTIONS * is WebDAV's (D29)
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	serve := func() error { return srv.Serve(l) }
+	scheme := "http"
+	if s.cfg.TLSCert != "" {
+		scheme = "https"
+		serve = func() error { return srv.ServeTLS(l, s.cfg.TLSCert, s.cfg.TLSKey) }
+	}
+	address := inner.Addr().String()
+	if err := writeFile(s.dataDir, addressFile, address+"\n"); err != nil {
+		return err
+	}
+	defer os.Remove(filepath.Join(s.dataDir, addressFile))
+
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	background.Go(func() { s.follow(work) })
+	defer background.Wait()
+	defer stopWork()
+
+	failed := make(chan error, 1)
+	go func() { failed <- serve() }()
+	s.log.Info("listening", "address", address, "url", scheme+"://"+address+"/",
+		"passwords", s.peers.BasicRule(), "data", s.dataDir, "sync", s.cfg.Sync)
+	if ready != nil {
+		ready(inner.Addr())
+	}
+
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.stopping.Store(true)
+	timeout := time.Duration(s.cfg.Shutdown)
+	s.log.Info("stopping", "timeout", timeout.String())
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	if err := srv.Shutdown(limit); err != nil {
+		s.log.Warn("requests were still running and are cut off", "error", err)
+		srv.Close()
+		s.drain(5 * time.Second)
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// drain waits until no handler runs, but not for ever.
+func (s *Server) drain(limit time.Duration) {
+	done := make(chan struct{})
+	go func() { s.running.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(limit):
+	}
+}
+
+// follow takes over what other processes changed (D25), twice a second, and
+// writes the last-used times that auth collected, once a second.
+func (s *Server) follow(ctx context.Context) {
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	var seen uint64
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := s.store.Poll(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("look for changes by other processes", "error", err)
+		}
+		if epoch := s.store.Epoch(); epoch != seen {
+			if err := s.files.Reconcile(ctx); err == nil {
+				seen = epoch
+			} else if ctx.Err() == nil {
+				s.log.Error("take over changes", "error", err)
+			}
+		}
+		if n%2 == 1 {
+			if err := s.auth.Flush(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("write last-used times", "error", err)
+			}
+		}
+	}
+}
+
+// Version is the version of this program.
+func Version() string { return "0.1.0" }

@@ -1,0 +1,261 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"davit/davfs"
+	"davit/store"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+)
+
+// Here a folder is called a virtual folder: the API of a compute platform.
+
+const (
+	apiVersion  = "v2.20170315"
+	maxJSONBody = 1 << 20
+	maxNameLen  = 64
+)
+
+var vfolderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+
+// version tells clients what is spoken here, without credentials.
+func (s *Server) version(c echo.Context) error {
+	return c.JSON(http.StatusOK, map[string]string{"version": apiVersion, "manager": Version()})
+}
+
+// createFolder makes a folder that belongs to the caller.
+func (s *Server) createFolder(c echo.Context, p store.Principal) error {
+	name, err := vfolderNameIn(c.Response(), c.Request())
+	if err != nil {
+		return err
+	}
+	if p.FolderID != "" || p.ReadOnly {
+		return fmt.Errorf("%w: this token cannot make folders", fs.ErrPermission) // D30
+	}
+	owner, err := s.store.User(c.Request().Context(), p.UserID)
+	if err != nil {
+		return fmt.Errorf("owner of the new folder: %w", hide(err))
+	}
+	limit := owner.Limits.MaxFolders
+	if limit == store.Default {
+		limit = s.defaults.MaxFolders
+	}
+	f, err := s.files.CreateFolder(c.Request().Context(), store.NewFolder{
+		Folder: store.Folder{
+			OwnerID: p.UserID, Title: name, MaxBytes: store.Default, MaxFiles: store.Default,
+		},
+		UniqueTitle: true,
+		MaxFolders:  limit,
+	})
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, map[string]string{"folderId": f.ID})
+}
+
+// vfolderNameIn reads {"name": …}. Other fields are for other versions of the API.
+// The Content-Type does not matter.
+func vfolderNameIn(w http.ResponseWriter, r *http.Request) (string, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSONBody))
+	if err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return "", errTooLarge
+		}
+		return "", &paramError{"body", "broke off"}
+	}
+	fields, err := jsonObject(body)
+	if err != nil {
+		return "", err
+	}
+	raw, ok := fields["name"]
+	if !ok {
+		return "", &paramError{"name", "is missing"}
+	}
+	var name *string
+	if err := json.Unmarshal(raw, &name); err != nil || name == nil {
+		return "", &paramError{"name", "must be a string"}
+	}
+	if len(*name) > maxNameLen {
+		return "", &paramError{"name", fmt.Sprintf("must have at most %d characters", maxNameLen)}
+	}
+	if !vfolderName.MatchString(*name) {
+		return "", &paramError{"name", "must be letters, digits, - and _, with a letter or digit first"}
+	}
+	return *name, nil
+}
+
+// jsonObject splits one JSON object into its fields. Stricter than
+// json.Unmarshal: names are compared exactly, and none may come twice.
+func jsonObject(body []byte) (map[string]json.RawMessage, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if !json.Valid(body) {
+		return nil, &paramError{"body", "must be one JSON object"}
+	}
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, &paramError{"body", "must be a JSON object"}
+	}
+	fields := map[string]json.RawMessage{}
+	for dec.More() {
+		t, err := dec.Token()
+		key, ok := t.(string)
+		if err != nil || !ok {
+			return nil, &paramError{"body", "must be a JSON object"}
+		}
+		if _, twice := fields[key]; twice {
+			return nil, &paramError{printable(key), "is given twice"}
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, &paramError{printable(key), "must be a JSON value"}
+		}
+		fields[key] = value
+	}
+	return fields, nil
+}
+
+// vfolder is what GET answers: a superset of what the clients of all versions look for.
+type vfolder struct {
+	FolderID string `json:"folderId"`
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Host     string `json:"host"`
+
+	Created   string  `json:"created"`
+	CreatedAt string  `json:"created_at"`
+	LastUsed  *string `json:"last_used"`
+
+	NumFiles       int64  `json:"numFiles"`
+	NumFilesOld    int64  `json:"num_files"`
+	MaxFiles       *int64 `json:"max_files"`
+	UsedBytes      int64  `json:"used_bytes"`
+	MaxBytes       *int64 `json:"max_bytes"`
+	AvailableBytes int64  `json:"available_bytes"`
+	UsedMiB        int64  `json:"usedSize"`
+	MaxMiB         *int64 `json:"maxSize"`
+	MaxMiBOld      *int64 `json:"max_size"`
+
+	IsOwner       bool    `json:"is_owner"`
+	Permission    string  `json:"permission"`
+	Type          string  `json:"type"`
+	OwnershipType string  `json:"ownership_type"`
+	User          *string `json:"user"`
+	Group         *string `json:"group"`
+	UsageMode     string  `json:"usage_mode"`
+	Cloneable     bool    `json:"cloneable"`
+	Status        string  `json:"status"`
+}
+
+// folder shows one folder with its usage of this moment.
+func (s *Server) folder(c echo.Context, p store.Principal) error {
+	m, err := s.vfolder(c, p)
+	if err != nil {
+		return err
+	}
+	u, err := s.files.Usage(c.Request().Context(), m.Folder)
+	if err != nil {
+		return fmt.Errorf("usage of folder %s: %w", m.Folder.ID, err)
+	}
+	return c.JSON(http.StatusOK, vfolderOf(m, u, p))
+}
+
+func vfolderOf(m store.Mount, u davfs.Usage, p store.Principal) vfolder {
+	f := m.Folder
+	v := vfolder{
+		FolderID: f.ID, ID: f.ID, Name: f.Title, Host: "local",
+		Created: isoTime(f.Created), CreatedAt: isoTime(f.Created),
+		NumFiles: u.Files, NumFilesOld: u.Files, MaxFiles: limitOf(u.MaxFiles),
+		UsedBytes: u.Bytes, MaxBytes: limitOf(u.MaxBytes), AvailableBytes: u.Available,
+		UsedMiB: mib(u.Bytes), MaxMiB: limitOf(mib(u.MaxBytes)), MaxMiBOld: limitOf(mib(u.MaxBytes)),
+		IsOwner: f.OwnerID == p.UserID, Permission: permission(m.Rights),
+		Type: "user", OwnershipType: "user", User: uuidText(f.OwnerID),
+		UsageMode: "general", Status: "ready",
+	}
+	if !f.LastUsed.IsZero() {
+		t := isoTime(f.LastUsed)
+		v.LastUsed = &t
+	}
+	return v
+}
+
+// deleteFolder is final: contents, locks and access are gone when it returns.
+func (s *Server) deleteFolder(c echo.Context, p store.Principal) error {
+	m, err := s.vfolder(c, p)
+	if err != nil {
+		return err
+	}
+	if !m.Rights.Has(store.Remove) {
+		return fmt.Errorf("%w: you may not delete this folder", fs.ErrPermission)
+	}
+	if err := s.files.DeleteFolder(c.Request().Context(), m.Folder.ID); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// vfolder finds the folder of the route's ID; what the caller may not see does not exist.
+func (s *Server) vfolder(c echo.Context, p store.Principal) (store.Mount, error) {
+	id, ok := parseID(c.Param("id"))
+	if !ok {
+		return store.Mount{}, fs.ErrNotExist
+	}
+	return s.auth.Mount(c.Request().Context(), p, id)
+}
+
+// parseID reads a folder's ID as people and clients write it (D1).
+func parseID(text string) (id string, ok bool) {
+	if len(text) != 32 && len(text) != 36 {
+		return "", false
+	}
+	u, err := uuid.Parse(text)
+	if err != nil {
+		return "", false
+	}
+	return strings.ReplaceAll(u.String(), "-", ""), true
+}
+
+func permission(r store.Rights) string {
+	switch {
+	case r.Has(store.RightsWD):
+		return "wd"
+	case r.Has(store.RightsRW):
+		return "rw"
+	}
+	return "ro"
+}
+
+// hide turns a missing thing that the client did not ask for into an internal error.
+func hide(err error) error { return errors.New(err.Error()) }
+
+func isoTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05-07:00") }
+
+// limitOf is null for no limit.
+func limitOf(n int64) *int64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// mib rounds up, so that a little is not nothing.
+func mib(bytes int64) int64 { return bytes>>20 + min(1, bytes&(1<<20-1)) }
+
+func uuidText(id string) *string {
+	u, err := uuid.Parse(id)
+	if err != nil {
+		return nil
+	}
+	text := u.String()
+	return &text
+}
