@@ -206,15 +206,17 @@ func (a *Auth) credential(r *http.Request, header string) (store.Principal, erro
 		return store.Principal{}, store.ErrUnauthenticated
 	}
 	sum := a.verified.sum(header)
-	if e := a.verified.get(sum, a.now()); e != nil && e.epoch == a.records.Epoch() {
+	epoch := a.records.Epoch()
+	if e := a.verified.get(sum, a.now()); e != nil && e.epoch == epoch {
 		a.touch(e)
 		return e.principal, nil
 	}
 
 	// Clients open several connections at once: what all of them send is verified once.
-	// The work goes on if the first client leaves, since others may wait for it.
+	// The work goes on if the first client leaves, since others may wait for it. Nobody
+	// joins what began before a change that he knows of.
 	addr := network(client.IP)
-	flight := string(sum[:]) + addr.String()
+	flight := fmt.Sprintf("%s %s %d", sum, addr, epoch)
 	v, err, _ := a.flight.Do(flight, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 30*time.Second)
 		defer cancel()

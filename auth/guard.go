@@ -17,6 +17,7 @@ const (
 	guardFirst   = 250 * time.Millisecond
 	guardLongest = 5 * time.Second
 	guardForget  = time.Minute
+	guardMost    = 10 // more failures than this change nothing
 
 	maxMarks        = 16384 // failures and successes remembered, each
 	maxSleepers     = 128   // attempts that wait at one time
@@ -39,7 +40,7 @@ type guard struct {
 
 	mu       sync.Mutex
 	failures map[mark]failures
-	homes    map[mark]time.Time // pairs that have signed in, and when
+	homes    map[mark]struct{} // pairs that have signed in
 	sleepers map[netip.Addr]int
 	sleeping int
 }
@@ -61,7 +62,7 @@ func newGuard(now func() time.Time, log *slog.Logger) *guard {
 		sleep:    sleep,
 		log:      log,
 		failures: make(map[mark]failures),
-		homes:    make(map[mark]time.Time),
+		homes:    make(map[mark]struct{}),
 		sleepers: make(map[netip.Addr]int),
 	}
 }
@@ -118,7 +119,7 @@ func (g *guard) delay(account digest, addr netip.Addr) time.Duration {
 	if n < guardFree {
 		return 0
 	}
-	return min(guardFirst<<min(n-guardFree, 10), guardLongest)
+	return min(guardFirst<<(n-guardFree), guardLongest)
 }
 
 // count is the number of failures that are not forgotten yet; g.mu is held.
@@ -141,8 +142,10 @@ func (g *guard) failed(account digest, addr netip.Addr) {
 	defer g.mu.Unlock()
 	for _, m := range []mark{{account, addr}, {addr: addr}, {account: account}} {
 		n := g.count(m)
-		evict(g.failures, maxMarks)
-		g.failures[m] = failures{count: min(n+1, 2*guardFree+5), last: g.now()}
+		if n == 0 {
+			evict(g.failures, maxMarks)
+		}
+		g.failures[m] = failures{count: min(n+1, guardMost), last: g.now()}
 		if n+1 == guardFree && m == (mark{addr: addr}) {
 			g.log.Warn("sign-ins are slowed after wrong passwords", "address", addr)
 		}
@@ -158,7 +161,7 @@ func (g *guard) succeeded(account digest, addr netip.Addr) {
 	if _, ok := g.homes[pair]; !ok {
 		evict(g.homes, maxMarks)
 	}
-	g.homes[pair] = g.now()
+	g.homes[pair] = struct{}{}
 }
 
 // sleep waits, or returns the context's error if that ends first.

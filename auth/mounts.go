@@ -173,11 +173,8 @@ func mountName(title string) string {
 		}
 		name = name[:n]
 	}
-	trailing := len([]rune(name[len(strings.TrimRightFunc(name, func(r rune) bool { return r == '.' || unicode.IsSpace(r) })):]))
-	if trailing > 0 {
-		rs := []rune(name)
-		name = string(rs[:len(rs)-trailing]) + strings.Repeat("_", trailing)
-	}
+	bare := strings.TrimRightFunc(name, func(r rune) bool { return r == '.' || unicode.IsSpace(r) })
+	name = bare + strings.Repeat("_", utf8.RuneCountInString(name[len(bare):]))
 	if name == "" {
 		return "_"
 	}

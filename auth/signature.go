@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -87,12 +88,12 @@ type signedDate struct {
 // within maxSkew: Date, or what browsers send since they can't set Date. Both count if
 // both are there, for a proxy may have added Date.
 func dates(h http.Header, now time.Time) ([]signedDate, error) {
-	texts := h["Date"]
-	for _, name := range []string{"X-Backendai-Date", "X-Sorna-Date"} {
-		if alt := h[name]; len(alt) > 0 {
-			texts = append(texts[:len(texts):len(texts)], alt[0])
-			break
-		}
+	var texts []string
+	if date := h.Get("Date"); date != "" {
+		texts = append(texts, date)
+	}
+	if date := cmp.Or(h.Get("X-BackendAI-Date"), h.Get("X-Sorna-Date")); date != "" {
+		texts = append(texts, date)
 	}
 	if len(texts) == 0 {
 		return nil, &ParamError{"Date: the header is missing"}
