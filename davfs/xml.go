@@ -22,6 +22,8 @@ const (
 	maxXMLAttributes = 256 // of one element
 	maxXMLBindings   = 256 // namespace declarations in scope at one place
 	maxXMLProperties = 500
+	maxXMLNamespace  = 4 << 10   // bytes of a namespace or a language
+	maxXMLAdded      = 256 << 10 // bytes of declarations that captured elements need from outside
 )
 
 const (
@@ -280,6 +282,7 @@ type xmlReader struct {
 	bindings []nsBinding
 	elements int
 	begun    bool       // something was read
+	added    int        // bytes that inherited gave
 	got      xmlElement // of the last start token
 	text     []byte     // of the last text token
 }
@@ -537,7 +540,11 @@ func (r *xmlReader) capture(el xmlElement) (whole, text string, err error) {
 	if len(own) > maxText {
 		own = nil
 	}
-	return string(b[:head]) + string(r.inherited(el, b, bare)) + string(b[head:]), string(own), nil
+	add := r.inherited(el, b, bare)
+	if r.added += len(add); r.added > maxXMLAdded {
+		return "", "", badXML("its namespaces are too long")
+	}
+	return string(b[:head]) + string(add) + string(b[head:]), string(own), nil
 }
 
 // inherited gives the declarations that el, captured as b, needs from outside. A
@@ -665,6 +672,9 @@ func (r *xmlReader) start(tok xml.StartElement) error {
 			err = r.declare("", a.Value)
 		case a.Name.Space == "xml" && a.Name.Local == "lang":
 			el.lang = a.Value
+			if len(el.lang) > maxXMLNamespace {
+				err = badXML("a language is too long")
+			}
 		}
 		if err != nil {
 			return err
@@ -703,6 +713,8 @@ func (r *xmlReader) declare(prefix, uri string) error {
 		return badXML("a namespace prefix is bound to nothing")
 	case strings.Contains(prefix, ":"):
 		return badXML("a name has more than one colon")
+	case len(uri) > maxXMLNamespace:
+		return badXML("a namespace is too long")
 	case len(r.bindings) == maxXMLBindings:
 		return badXML("it declares too many namespaces")
 	}
