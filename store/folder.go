@@ -179,7 +179,7 @@ func (s *Store) Folders(ctx context.Context) ([]Folder, error) {
 }
 
 const selectMounts = `
-	SELECT ` + folderColumns + `, 0 AS shared, $2 AS rights, f.id AS ordering
+	SELECT ` + folderColumns + `, 0 AS shared, CAST($2 AS BIGINT) AS rights, f.id AS ordering
 	FROM folders f JOIN users u ON u.id = f.owner_id
 	WHERE f.owner_id = $1 AND f.deleted = 0
 UNION ALL

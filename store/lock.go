@@ -20,13 +20,14 @@ type Lock struct {
 	Created  time.Time
 }
 
+const selectLocks = `SELECT l.token, l.folder_id, l.path, l.infinite, l.shared, l.owner_xml, l.user_id,
+		COALESCE(u.name, ''), l.timeout, l.expires, l.created
+	FROM locks l LEFT JOIN users u ON u.id = l.user_id
+	WHERE l.folder_id = $1 ORDER BY l.path, l.created, l.token`
+
 // Locks returns the locks in a folder, expired ones too, ordered by path and age.
 func (s *Store) Locks(ctx context.Context, folderID string) ([]Lock, error) {
-	const query = `SELECT l.token, l.folder_id, l.path, l.infinite, l.shared, l.owner_xml, l.user_id,
-			COALESCE(u.name, ''), l.timeout, l.expires, l.created
-		FROM locks l LEFT JOIN users u ON u.id = l.user_id
-		WHERE l.folder_id = $1 ORDER BY l.path, l.created, l.token`
-	return collect[Lock](s.reads.QueryContext(ctx, query, folderID))(func(r row) (l Lock, err error) {
+	return collect[Lock](s.reads.QueryContext(ctx, selectLocks, folderID))(func(r row) (l Lock, err error) {
 		var timeout int64
 		err = r.Scan(&l.Token, &l.FolderID, &l.Path, &l.Infinite, &l.Shared, &l.OwnerXML, &l.UserID,
 			&l.UserName, &timeout, scanTime{&l.Expires}, scanTime{&l.Created})

@@ -26,15 +26,15 @@ type PropName struct{ Space, Name string }
 // slashes at the ends; "" is the folder's root. They compare bytewise, so what is
 // below p are the paths from p + "/" up to, and without, p + "0", the next byte.
 //
-// atOrBelow and below are conditions on the columns folder_id and path whose
-// arguments $1, $2 are folder and path. A root needs everything instead.
+// These are conditions on the columns folder_id and path; their arguments $1 and
+// $2 are the folder and the path. The first two comparisons are what the index
+// looks up; between p and p + "/" there are a few others, like "p.x".
 const (
-	atOrBelow = ` folder_id = $1 AND (path = $2 OR (path >= $2 || '/' AND path < $2 || '0'))`
-	anywhere  = ` folder_id = $1 AND $2 = ''`
+	atOrBelow = ` folder_id = $1 AND path >= $2 AND path < $2 || '0' AND (path = $2 OR path >= $2 || '/')`
+	anywhere  = ` folder_id = $1 AND $2 = ''` // for the root
 )
 
-// under returns the condition for a path and all below it; its arguments $1 and
-// $2 are the folder and the path.
+// under returns the condition for a path and all below it.
 func under(path string) string {
 	if path == "" {
 		return anywhere
@@ -47,10 +47,12 @@ func inside(path, p string) bool {
 	return p == "" || path == p || strings.HasPrefix(path, p+"/")
 }
 
+const selectPropPaths = `SELECT DISTINCT path, ino, birth FROM props WHERE folder_id = $1`
+
 // PropPaths returns every path in a folder that has dead properties, and which
 // file they were set on.
 func (s *Store) PropPaths(ctx context.Context, folderID string) (map[string]Identity, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT DISTINCT path, ino, birth FROM props WHERE folder_id = $1`, folderID)
+	rows, err := s.reads.QueryContext(ctx, selectPropPaths, folderID)
 	paths := map[string]Identity{}
 	_, err = collect[struct{}](rows, err)(func(r row) (none struct{}, err error) {
 		var path string
@@ -80,18 +82,11 @@ func (s *Store) Props(ctx context.Context, folderID string, paths []string) (map
 }
 
 func (s *Store) addProps(ctx context.Context, props map[string][]Prop, folderID string, paths []string) error {
-	var query strings.Builder
-	query.WriteString(`SELECT path, space, name, xml FROM props WHERE folder_id = $1 AND path IN (`)
 	args := []any{folderID}
-	for i, p := range paths {
-		if i > 0 {
-			query.WriteByte(',')
-		}
+	for _, p := range paths {
 		args = append(args, p)
-		fmt.Fprintf(&query, "$%d", len(args))
 	}
-	query.WriteString(`) ORDER BY path, space, name`)
-	rows, err := s.reads.QueryContext(ctx, query.String(), args...)
+	rows, err := s.reads.QueryContext(ctx, propsQuery(len(paths)), args...)
 	_, err = collect[struct{}](rows, err)(func(r row) (none struct{}, err error) {
 		var path string
 		var p Prop
@@ -100,6 +95,17 @@ func (s *Store) addProps(ctx context.Context, props map[string][]Prop, folderID 
 		return none, err
 	})
 	return err
+}
+
+// propsQuery selects the properties of n paths, its arguments after the folder.
+func propsQuery(n int) string {
+	var query strings.Builder
+	query.WriteString(`SELECT path, space, name, xml FROM props WHERE folder_id = $1 AND path IN ($2`)
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&query, ",$%d", i+2)
+	}
+	query.WriteString(`) ORDER BY path, space, name`)
+	return query.String()
 }
 
 const insertProp = `INSERT INTO props (folder_id, path, space, name, xml, ino, birth) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -230,6 +236,10 @@ func (t tx) remove(table, folderID, path string) error {
 	return err
 }
 
+// Both lengths are counted by the database, so it does not matter how it counts
+// bytes that are not UTF-8.
+const moveProps = `UPDATE props SET folder_id = $3, path = $4 || substr(path, length($2) + 1) WHERE` + atOrBelow
+
 func (t tx) move(m Move) error {
 	if m.FromFolder == m.ToFolder && m.From == m.To {
 		return nil
@@ -246,9 +256,6 @@ func (t tx) move(m Move) error {
 	if err := t.remove("props", m.ToFolder, m.To); err != nil {
 		return err
 	}
-	// Both lengths are counted by the database, so it does not matter how it counts
-	// bytes that are not UTF-8.
-	_, err := t.exec(`UPDATE props SET folder_id = $3, path = $4 || substr(path, length($2) + 1) WHERE`+atOrBelow,
-		m.FromFolder, m.From, m.ToFolder, m.To)
+	_, err := t.exec(moveProps, m.FromFolder, m.From, m.ToFolder, m.To)
 	return err
 }
