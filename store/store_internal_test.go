@@ -151,6 +151,32 @@ func TestOpen(t *testing.T) {
 	})
 }
 
+func TestClock(t *testing.T) {
+	now := time.Date(2031, 2, 3, 4, 5, 6, 7_000, time.UTC)
+	s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "davit.db"), Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	u, f := newDocs(t, s)
+	if !u.Created.Equal(now) || !f.Created.Equal(now) {
+		t.Errorf("created at %v and %v, want %v", u.Created, f.Created, now)
+	}
+	if err := errors.Join(s.MarkMade(t.Context(), f.ID), s.DeleteFolder(t.Context(), f.ID, now.Add(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 0}, {time.Hour - time.Microsecond, 0}, {time.Microsecond, 1}} {
+		now = now.Add(test.after)
+		pending, err := s.PendingFolders(t.Context())
+		if err != nil || len(pending) != test.want {
+			t.Errorf("at %v: %d folders pending, %v; want %d", now, len(pending), err, test.want)
+		}
+	}
+}
+
 func TestNewerDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "davit.db")
 	s := openAt(t, path)

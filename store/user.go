@@ -12,11 +12,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Default, as a limit of a user or of a folder, means: what the level above
-// says (folder → its owner → the server's settings). 0 means no limit.
+// Default as a limit of a user or of a folder means: what the level above says
+// (folder → its owner → the server's settings). 0 means no limit.
 const Default int64 = -1
 
-// Limits are the limits of a user's folders; each may be Default or 0 (none).
+// Limits are the limits of a user's folders; each may be Default or 0 (none). Mind
+// that the zero value is no limits at all.
 type Limits struct {
 	MaxFolders int64 // folders of the user
 	MaxBytes   int64 // bytes in each folder

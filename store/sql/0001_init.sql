@@ -94,7 +94,7 @@ CREATE TABLE locks (
     infinite  BOOLEAN NOT NULL,            -- depth
     shared    BOOLEAN NOT NULL,
     owner_xml TEXT    NOT NULL,            -- what the client calls the owner
-    user_id   TEXT    NOT NULL,            -- who made it; not a reference: written often, looked up never
+    user_id   TEXT    NOT NULL,            -- who made it; no reference, no index: written often, looked up when a user goes
     timeout   BIGINT  NOT NULL,            -- microseconds, as granted
     expires   BIGINT  NOT NULL,
     created   BIGINT  NOT NULL
