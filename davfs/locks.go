@@ -351,7 +351,8 @@ func (t *lockTable) below(name string) []store.Lock {
 // need says whether a user who submits these tokens may change the resource at
 // name as how says. If not, it is a *lockConflict with the locks that are in the way.
 // Only the tokens of the user's own locks count (LCK-9). Of several shared locks on
-// a resource one token is enough (RFC 4918, section 6.2).
+// a resource one token is enough (RFC 4918, section 6.2); below a collection only
+// resources with a lock of their own are asked about.
 func (t *lockTable) need(name string, how lockNeed, tokens []string, userID string) error {
 	if t.held.Load() == 0 {
 		return nil
