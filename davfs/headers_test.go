@@ -24,7 +24,7 @@ func TestParseDepth(t *testing.T) {
 		{"infinit", 0, 400},
 	} {
 		got, err := parseDepth(c.header, 7)
-		if s := statusOf(t, err); s != c.status || got != c.want {
+		if s := errStatus(t, err); s != c.status || got != c.want {
 			t.Errorf("parseDepth(%q) = %d, %v, want %d, status %d", c.header, got, err, c.want, c.status)
 		}
 	}
@@ -40,7 +40,7 @@ func TestParseOverwrite(t *testing.T) {
 		{"true", false, 400}, {"0", false, 400}, {"TF", false, 400},
 	} {
 		got, err := parseOverwrite(c.header)
-		if s := statusOf(t, err); s != c.status || got != c.want {
+		if s := errStatus(t, err); s != c.status || got != c.want {
 			t.Errorf("parseOverwrite(%q) = %v, %v, want %v, status %d", c.header, got, err, c.want, c.status)
 		}
 	}
@@ -124,7 +124,7 @@ func FuzzDepth(f *testing.F) {
 		if err == nil && (d < depthInfinity || d > depthOne) {
 			t.Fatalf("depth %d", d)
 		}
-		if err != nil && statusOf(t, err) != 400 {
+		if err != nil && errStatus(t, err) != 400 {
 			t.Fatal(err)
 		}
 	})

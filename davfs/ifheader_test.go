@@ -46,7 +46,7 @@ func TestParseIf(t *testing.T) {
 		`(` + strings.Repeat(`<urn:x>`, maxIfConditions+1) + `)`,
 		`(<urn:` + strings.Repeat("x", maxIfBytes) + `>)`,
 	} {
-		if _, err := parseIf(bad); statusOf(t, err) != 400 {
+		if _, err := parseIf(bad); errStatus(t, err) != 400 {
 			t.Errorf("parseIf(%.60q): %v, want status 400", bad, err)
 		}
 	}
@@ -112,7 +112,7 @@ func FuzzIf(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		h, err := parseIf(s)
 		if err != nil {
-			if statusOf(t, err) != 400 {
+			if errStatus(t, err) != 400 {
 				t.Fatal(err)
 			}
 			return

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// statusOf gives the status of an error that has one, and 0 for nil.
-func statusOf(t testing.TB, err error) int {
+// errStatus gives the status of an error that has one, and 0 for nil.
+func errStatus(t testing.TB, err error) int {
 	t.Helper()
 	if err == nil {
 		return 0
@@ -75,7 +75,7 @@ func TestParsePath(t *testing.T) {
 	} {
 		t.Run(c.raw, func(t *testing.T) {
 			got, err := parsePath(c.raw)
-			if s := statusOf(t, err); s != c.status {
+			if s := errStatus(t, err); s != c.status {
 				t.Fatalf("status %d (%v), want %d", s, err, c.status)
 			}
 			if err == nil && got != c.want {
@@ -123,7 +123,7 @@ func TestParseDestination(t *testing.T) {
 	} {
 		t.Run(c.header, func(t *testing.T) {
 			got, err := parseDestination(c.header, hosts)
-			if s := statusOf(t, err); s != c.status {
+			if s := errStatus(t, err); s != c.status {
 				t.Fatalf("status %d (%v), want %d", s, err, c.status)
 			}
 			if err == nil && got != c.want {
@@ -175,7 +175,7 @@ func FuzzParsePath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		p, err := parsePath(raw)
 		if err != nil {
-			if s := statusOf(t, err); s != 400 && s != 404 {
+			if s := errStatus(t, err); s != 400 && s != 404 {
 				t.Fatalf("status %d", s)
 			}
 			return
@@ -216,7 +216,7 @@ func FuzzDestination(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		p, err := parseDestination(header, []string{"h", "[::1]:8080"})
 		if err != nil {
-			if s := statusOf(t, err); s != 400 && s != 404 && s != 502 {
+			if s := errStatus(t, err); s != 400 && s != 404 && s != 502 {
 				t.Fatalf("status %d", s)
 			}
 			return

@@ -97,7 +97,7 @@ func TestReadPropfind(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pf, err := readPropfind(strings.NewReader(c.body))
-			if s := statusOf(t, err); s != c.status {
+			if s := errStatus(t, err); s != c.status {
 				t.Fatalf("status %d (%v), want %d", s, err, c.status)
 			}
 			if err == nil && (pf.kind != c.kind || !reflect.DeepEqual(pf.names, c.names)) {
@@ -204,7 +204,7 @@ func TestReadProppatch(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := readProppatch(strings.NewReader(c.body))
-			if s := statusOf(t, err); s != c.status {
+			if s := errStatus(t, err); s != c.status {
 				t.Fatalf("status %d (%v), want %d", s, err, c.status)
 			}
 			if err == nil && !reflect.DeepEqual(got, c.want) {
@@ -237,7 +237,7 @@ func TestReadLockinfo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := readLockinfo(strings.NewReader(c.body))
-			if s := statusOf(t, err); s != c.status {
+			if s := errStatus(t, err); s != c.status {
 				t.Fatalf("status %d (%v), want %d", s, err, c.status)
 			}
 			if err == nil && got != c.want {
@@ -304,7 +304,7 @@ func TestPropfindCache(t *testing.T) {
 	if n := len(c.parsed); n > maxCachedCount {
 		t.Errorf("%d cached bodies", n)
 	}
-	if _, err := c.read(strings.NewReader("<x")); statusOf(t, err) != 400 {
+	if _, err := c.read(strings.NewReader("<x")); errStatus(t, err) != 400 {
 		t.Errorf("bad body: %v", err)
 	}
 	large := `<propfind xmlns="DAV:"><propname/></propfind>` + strings.Repeat(" ", maxCachedBody)
@@ -345,7 +345,7 @@ func TestXMLMemory(t *testing.T) {
 			_, err := readProppatch(strings.NewReader(body))
 			runtime.ReadMemStats(&after)
 			if err != nil {
-				statusOf(t, err)
+				errStatus(t, err)
 			}
 			if used := after.TotalAlloc - before.TotalAlloc; used > 20*maxXMLBody {
 				t.Errorf("%d bytes allocated for a body of %d", used, len(body))
@@ -393,7 +393,7 @@ func FuzzPropfind(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		pf, err := parsePropfind(body)
 		if err != nil {
-			statusOf(t, err)
+			errStatus(t, err)
 			return
 		}
 		var b []byte
@@ -413,7 +413,7 @@ func FuzzProppatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		changes, err := readProppatch(strings.NewReader(string(body)))
 		if err != nil {
-			statusOf(t, err)
+			errStatus(t, err)
 			return
 		}
 		for _, c := range changes {
@@ -441,7 +441,7 @@ func FuzzLockinfo(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		info, err := readLockinfo(strings.NewReader(string(body)))
 		if err != nil {
-			statusOf(t, err)
+			errStatus(t, err)
 			return
 		}
 		if _, err := infoset(info.OwnerXML); err != nil {
