@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"davit/auth"
 	"davit/davfs"
@@ -125,7 +126,10 @@ func (c *serve) Run(env *server.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	files, err := davfs.New(st, davfs.Options{Dir: env.Data, Sync: sync, Defaults: c.Default.Limits(), Log: log.Logger})
+	files, err := davfs.New(st, davfs.Options{
+		Dir: env.Data, Sync: sync, Defaults: c.Default.Limits(), Log: log.Logger,
+		LockTimeout: time.Duration(c.DAV.LockTimeout), MaxLockTimeout: time.Duration(c.DAV.MaxLockTimeout),
+	})
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ type DefaultsConfig struct {
 type WebDAVConfig struct {
 	LockTimeout    Duration `help:"Life of a lock whose client asks for no time, or for ever." default:"1h" env:"DAVIT_DAV_LOCK_TIMEOUT" placeholder:"TIME"`
 	MaxLockTimeout Duration `help:"Longest life of a lock." default:"24h" env:"DAVIT_DAV_MAX_LOCK_TIMEOUT" placeholder:"TIME"`
+	MaxFileSize    Size     `help:"Largest file that may be uploaded; 0 is no limit." default:"0" env:"DAVIT_DAV_MAX_FILE_SIZE" placeholder:"SIZE"`
 	InfiniteDepth  bool     `help:"Answer PROPFIND with Depth infinity." env:"DAVIT_DAV_INFINITE_DEPTH"`
 }
 
@@ -86,6 +87,9 @@ func (c *Config) Validate() error {
 		if v == store.Default {
 			return fmt.Errorf("--default-max-%s: there is nothing above the server's own default", name)
 		}
+	}
+	if c.DAV.MaxFileSize < 0 {
+		return errors.New("--dav-max-file-size: there is no default above it")
 	}
 	if c.DAV.LockTimeout <= 0 || c.DAV.MaxLockTimeout < c.DAV.LockTimeout {
 		return errors.New("--dav-lock-timeout must be more than 0 and no more than --dav-max-lock-timeout")
@@ -327,7 +331,10 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	}
 	try := reflect.New(flag.Target.Type()).Elem()
 	if err := flag.Parse(kong.Scan().PushTyped(v.text, kong.FlagValueToken), try); err != nil {
-		return nil, fmt.Errorf("%s:%d: %w", s.file, v.line, err)
+		return nil, fmt.Errorf("%s:%d: %s", s.file, v.line, strings.TrimPrefix(err.Error(), flag.ShortSummary()+": "))
+	}
+	if flag.Enum != "" && !flag.EnumMap()[v.text] {
+		return nil, fmt.Errorf("%s:%d: %q is none of %s", s.file, v.line, v.text, flag.Enum)
 	}
 	return v.text, nil
 }

@@ -71,11 +71,10 @@ func New(dataDir string, cfg *Config, p Parts) *Server {
 	s.limits = newRateLimit(cfg.RateLimit, s.now)
 	s.api = s.routes(p.Page)
 	s.dav = p.Files.Handler(p.Auth, davfs.HandlerOptions{
-		Hosts:          p.Peers.Hosts,
-		LockTimeout:    time.Duration(cfg.DAV.LockTimeout),
-		MaxLockTimeout: time.Duration(cfg.DAV.MaxLockTimeout),
-		InfiniteDepth:  cfg.DAV.InfiniteDepth,
-		Log:            p.Log,
+		Hosts:         p.Peers.Hosts,
+		MaxFileSize:   int64(cfg.DAV.MaxFileSize),
+		InfiniteDepth: cfg.DAV.InfiniteDepth,
+		Log:           p.Log,
 	})
 	s.cross = http.NewCrossOriginProtection()
 	for _, u := range cfg.PublicURL {
