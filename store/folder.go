@@ -185,7 +185,7 @@ const selectMounts = `
 UNION ALL
 	SELECT ` + folderColumns + `, 1, g.rights, f.id
 	FROM grants g JOIN folders f ON f.id = g.folder_id JOIN users u ON u.id = f.owner_id
-	WHERE g.user_id = $1 AND f.deleted = 0 AND f.owner_id <> $1
+	WHERE g.user_id = $1 AND f.deleted = 0
 ORDER BY shared, ordering`
 
 // FoldersOf returns the living folders that a user owns or has a grant on, with

@@ -356,6 +356,70 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
+// Writes that share a transaction fail each for itself, also in the middle.
+func TestGroupRollback(t *testing.T) {
+	insert := func(name string) func(tx) error {
+		return func(t tx) error {
+			_, err := t.exec(`INSERT INTO settings (name, value) VALUES ($1, '')`, name)
+			return err
+		}
+	}
+	then := func(fns ...func(tx) error) func(tx) error {
+		return func(t tx) error {
+			for _, fn := range fns {
+				if err := fn(t); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	fail := func(tx) error { return ErrChanged }
+	// What SQLite does by itself in the worst cases.
+	end := func(t tx) error { return errors.Join(second(t.exec(`ROLLBACK`)), ErrNoSpace) }
+
+	for _, test := range []struct {
+		name string
+		jobs []func(tx) error
+		errs []error
+		want []string
+	}{
+		{"none fails", []func(tx) error{insert("a"), insert("b")}, []error{nil, nil}, []string{"a", "b"}},
+		{"alone", []func(tx) error{then(insert("a"), fail)}, []error{ErrChanged}, nil},
+		{"first", []func(tx) error{then(insert("a"), fail), insert("b")}, []error{ErrChanged, nil}, []string{"b"}},
+		{"in the middle", []func(tx) error{insert("a"), then(insert("b"), fail), insert("c")}, []error{nil, ErrChanged, nil}, []string{"a", "c"}},
+		{"last", []func(tx) error{insert("a"), then(insert("b"), fail)}, []error{nil, ErrChanged}, []string{"a"}},
+		{"by a statement", []func(tx) error{insert("a"), then(insert("b"), insert("a")), insert("c")}, []error{nil, fs.ErrExist, nil}, []string{"a", "c"}},
+		{"the name that another has failed to take", []func(tx) error{then(insert("a"), fail), insert("a")}, []error{ErrChanged, nil}, []string{"a"}},
+		{"all", []func(tx) error{then(insert("a"), fail), then(insert("b"), fail)}, []error{ErrChanged, ErrChanged}, nil},
+		{"with the whole transaction", []func(tx) error{insert("a"), end, insert("c")}, []error{ErrNoSpace, ErrNoSpace, ErrNoSpace}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := openNew(t)
+			release := s.hold()
+			errs := make([]chan error, len(test.jobs))
+			for i, fn := range test.jobs {
+				errs[i] = make(chan error, 1)
+				go func() { errs[i] <- s.write(t.Context(), durable, fn) }()
+				s.waitFor(i + 1)
+			}
+			release()
+			for i, want := range test.errs {
+				if err := <-errs[i]; !errors.Is(err, want) {
+					t.Errorf("write %d: %v, want %v", i, err, want)
+				}
+			}
+			rows, err := s.reads.Query(`SELECT name FROM settings ORDER BY name`)
+			got, err := collect[string](rows, err)(scanString)
+			if err != nil || !slices.Equal(got, test.want) {
+				t.Errorf("rows %q, %v; want %q", got, err, test.want)
+			}
+		})
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
 func TestWaitingWrites(t *testing.T) {
 	s := openNew(t)
 	_, f := newDocs(t, s)

@@ -51,7 +51,7 @@ CREATE INDEX folders_owner ON folders (owner_id, title);
 CREATE INDEX folders_pending ON folders (id)
     WHERE NOT made OR deleted <> 0 OR rescan > scanned OR dirty;
 
--- Who else may use a folder. The owner needs no row.
+-- Who else may use a folder. The owner has no row.
 CREATE TABLE grants (
     folder_id TEXT   NOT NULL REFERENCES folders (id) ON DELETE CASCADE,
     user_id   TEXT   NOT NULL REFERENCES users (id) ON DELETE CASCADE,
