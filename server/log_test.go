@@ -16,7 +16,7 @@ import (
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
 		"/dav/a b/é.txt":     "/dav/a b/é.txt",
-		"a\nb\x00\x7f":       `a\nb\x00\u007f`,
+		"a\nb\x00\x7f":       `a\nb\x00\x7f`,
 		"invoice\u202etxt.x": `invoice\u202etxt.x`,
 		"zero\u200bwidth":    `zero\u200bwidth`,
 		"bad\xff\xc3":        `bad\xff\xc3`,

@@ -1,0 +1,395 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"davit/store"
+)
+
+// raw sends a request byte for byte and reads the answer.
+func (h *house) raw(request string) answer {
+	h.t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, request); err != nil {
+		h.t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: strings.Fields(request)[0]})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return answer{res.StatusCode, res.Header, string(body)}
+}
+
+func TestDoors(t *testing.T) {
+	h := newHouse(t)
+	for _, c := range []struct {
+		line   string
+		status int
+		dav    bool
+	}{
+		{"OPTIONS *", 200, true},
+		{"OPTIONS /", 200, true},
+		{"OPTIONS /dav", 200, true},
+		{"OPTIONS /dav/", 200, true},
+		{"OPTIONS /dav/nothing/at/all", 200, true},
+		{"OPTIONS /else", 200, true},
+		{"OPTIONS /v2/folder/create", 204, false},
+		{"PROPFIND /dav/", 401, true},
+		{"GET /dav", 401, true},
+		{"GET /%64av/", 401, true},
+		{"MKCOL /dav/x", 401, true},
+		{"FROBNICATE /dav/", 501, true},
+		{"GET /davx", 404, false},
+		{"GET /dav%2f", 400, true},
+		{"GET /DAV/", 404, false},
+		{"PROPFIND /davx/", 404, false},
+		{"GET /", 200, false},
+		{"GET /livez", 200, false},
+		{"GET /readyz", 200, false},
+		{"POST /", 405, false},
+		{"GET //dav/", 404, false},
+		{"GET /v2/../dav/", 404, false},
+	} {
+		t.Run(c.line, func(t *testing.T) {
+			a := h.raw(c.line + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			if dav := len(a.header["Dav"]) > 0; a.status != c.status || dav != c.dav {
+				t.Errorf("got %d, DAV header %v, want %d, %v\n%s", a.status, dav, c.status, c.dav, a.body)
+			}
+		})
+	}
+	// PROPFIND above the prefix: 404 or a listing, never 405 or 5xx (MET-4), once signed in.
+	ann := h.caller("ann")
+	if a := ann.call("PROPFIND", "/", ""); a.status != 404 && a.status != 207 {
+		t.Errorf("PROPFIND /: %d", a.status)
+	}
+}
+
+func TestRequestsOfOtherSites(t *testing.T) {
+	public := PublicURL{}
+	if err := public.UnmarshalText([]byte("https://files.example.org")); err != nil {
+		t.Fatal(err)
+	}
+	h := newHouse(t, func(c *Config) { c.PublicURL = []PublicURL{public} })
+	ann := h.caller("ann")
+	for _, c := range []struct {
+		method, target string
+		header         map[string]string
+		refused        bool
+	}{
+		{"POST", "/v2/folder/create", map[string]string{"Origin": "https://evil.example"}, true},
+		{"POST", "/v2/folder/create", map[string]string{"Sec-Fetch-Site": "cross-site"}, true},
+		{"PUT", "/dav/x/y", map[string]string{"Origin": "https://evil.example"}, true},
+		{"PROPFIND", "/dav/", map[string]string{"Sec-Fetch-Site": "cross-site"}, true},
+		{"POST", "/v2/folder/create", map[string]string{"Origin": "https://files.example.org", "Sec-Fetch-Site": "cross-site"}, false},
+		{"POST", "/v2/folder/create", map[string]string{"Origin": h.url}, false},
+		{"POST", "/v2/folder/create", map[string]string{"Sec-Fetch-Site": "same-origin"}, false},
+		{"GET", "/v2/folder/x", map[string]string{"Origin": "https://evil.example"}, false},
+	} {
+		r := ann.request(c.method, c.target, `{}`)
+		r.SetBasicAuth("ann", ann.token)
+		for k, v := range c.header {
+			r.Header.Set(k, v)
+		}
+		a := h.do(r)
+		if (a.status == 403) != c.refused {
+			t.Errorf("%s %s with %v: %d", c.method, c.target, c.header, a.status)
+		}
+		if problem := a.header.Get("Content-Type") == "application/problem+json"; c.refused && problem == strings.HasPrefix(c.target, "/dav") {
+			t.Errorf("%s %s: Content-Type %s", c.method, c.target, a.header.Get("Content-Type"))
+		}
+	}
+}
+
+func TestConnectionCap(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.MaxConns = 2 })
+	get := func(c net.Conn) error {
+		if _, err := io.WriteString(c, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			return err
+		}
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err == nil && res.StatusCode != 200 {
+			err = errors.New(res.Status)
+		}
+		return err
+	}
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	first, second := dial(), dial()
+	if err := errors.Join(get(first), get(second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := get(dial()); err == nil {
+		t.Error("a third connection of one address is served")
+	}
+	first.Close()
+	for deadline := time.Now().Add(10 * time.Second); ; { // the server has to see the close
+		if get(dial()) == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the place of a closed connection is never free")
+		}
+	}
+}
+
+// certificate writes a self-signed certificate for 127.0.0.1.
+func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	err = errors.Join(
+		os.WriteFile(certFile, certPEM, 0o600),
+		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool = x509.NewCertPool()
+	pool.AppendCertsFromPEM(certPEM)
+	return certFile, keyFile, pool
+}
+
+func TestTLS(t *testing.T) {
+	cert, key, pool := certificate(t)
+	h := newHouse(t, func(c *Config) { c.TLSCert, c.TLSKey = cert, key })
+	ann := h.caller("ann")
+	client := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
+	defer client.CloseIdleConnections()
+	for _, target := range []string{"/v2/folder/x", "/dav/"} {
+		r := h.request("GET", target, "")
+		r.SetBasicAuth("ann", ann.token)
+		res, err := client.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.ProtoMajor != 2 || res.StatusCode == 401 || res.StatusCode == 403 {
+			t.Errorf("GET %s: %s %s, want HTTP/2 and the password taken", target, res.Proto, res.Status)
+		}
+	}
+}
+
+func TestShutdownLetsUploadsFinish(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.create("mydata")
+	if _, err := os.Stat(filepath.Join(h.dir, addressFile)); err != nil {
+		t.Error(err)
+	}
+	body, feed := io.Pipe()
+	r, err := http.NewRequest("PUT", h.url+"/dav/"+id+"/late.txt", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.SetBasicAuth("ann", ann.token)
+	r.Header.Set("Expect", "100-continue")
+	got := make(chan string, 1)
+	go func() {
+		res, err := (&http.Transport{ExpectContinueTimeout: time.Minute}).RoundTrip(r)
+		if err != nil {
+			got <- err.Error()
+			return
+		}
+		res.Body.Close()
+		got <- res.Status
+	}()
+	io.WriteString(feed, "first half, ") // returns when the server has asked for the body
+	stopped := make(chan struct{})
+	go func() { h.stop(); close(stopped) }()
+	for { // new connections are refused as soon as it stops
+		c, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+		if err != nil {
+			break
+		}
+		c.Close()
+	}
+	select {
+	case <-stopped:
+		t.Fatal("the server did not wait for the upload")
+	default:
+	}
+	io.WriteString(feed, "second half")
+	feed.Close()
+	if status := <-got; status != "201 Created" {
+		t.Errorf("PUT: %s", status)
+	}
+	<-stopped
+	if text, err := os.ReadFile(filepath.Join(h.dir, "files", id, "late.txt")); string(text) != "first half, second half" {
+		t.Errorf("file %q, %v", text, err)
+	}
+	if _, err := os.Stat(filepath.Join(h.dir, addressFile)); !os.IsNotExist(err) {
+		t.Errorf("%s after the end: %v", addressFile, err)
+	}
+}
+
+func TestShutdownIsBounded(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Shutdown = Duration(50 * time.Millisecond) })
+	ann := h.caller("ann")
+	id := ann.create("mydata")
+	c, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r := ann.request("PUT", "/", "")
+	r.SetBasicAuth("ann", ann.token)
+	fmt.Fprintf(c, "PUT /dav/%s/never.txt HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", id, r.Header.Get("Authorization"))
+	if line, err := bufio.NewReader(c).ReadString('\n'); !strings.Contains(line, "100") {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	h.stop() // would wait for ever
+	if _, err := os.Stat(filepath.Join(h.dir, "files", id, "never.txt")); !os.IsNotExist(err) {
+		t.Errorf("half an upload is visible: %v", err)
+	}
+}
+
+func TestOneServerPerDataDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	unlock, err := LockData(dir, "serve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = LockData(dir, "serve")
+	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), fmt.Sprintf("process %d (davit serve)", os.Getpid())) {
+		t.Errorf("second lock: %v", err)
+	}
+	unlock()
+	unlock, err = LockData(dir, "check")
+	if err != nil {
+		t.Errorf("after unlock: %v", err)
+	} else {
+		unlock()
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("data directory: %v, %v, want mode 0700", info, err)
+	}
+}
+
+func TestFirstStart(t *testing.T) {
+	for _, c := range []struct {
+		name, password string
+		terminal       bool
+		shown, file    bool
+	}{
+		{"given password", "secret", false, false, false},
+		{"terminal", "", true, true, false},
+		{"no terminal", "", false, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHouse(t)
+			file := filepath.Join(h.dir, passwordFile)
+			first, shown, err := FirstStart(t.Context(), h.dir, h.store, h.auth, c.password, c.terminal)
+			if err != nil || !first || (shown != "") != c.shown {
+				t.Fatalf("got %v, %q, %v", first, shown, err)
+			}
+			password := c.password + shown
+			if text, err := os.ReadFile(file); (err == nil) != c.file {
+				t.Errorf("%s: %v", passwordFile, err)
+			} else if c.file {
+				password = strings.TrimSpace(string(text))
+				if info, _ := os.Stat(file); info.Mode().Perm() != 0o600 {
+					t.Errorf("mode %v", info.Mode())
+				}
+			}
+			r := h.request("GET", "/v2/folder/x", "")
+			r.SetBasicAuth("admin", password)
+			if a := h.do(r); a.status != 404 {
+				t.Errorf("signing in as admin: %d", a.status)
+			}
+			first, shown, err = FirstStart(t.Context(), h.dir, h.store, h.auth, "", true)
+			if err != nil || first || shown != "" {
+				t.Errorf("second start: %v, %q, %v", first, shown, err)
+			}
+		})
+	}
+}
+
+func TestChangesOfOtherProcessesArrive(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	other, err := OpenStore(t.Context(), h.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	within := func(what string, ok func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(2 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("not within two seconds: %s", what)
+			}
+		}
+	}
+	e := &Env{Context: context.Background(), Data: h.dir, Stdin: os.Stdin, Stdout: io.Discard, Stderr: os.Stderr}
+	if err := (&folderAdd{Title: "docs", User: "ann"}).Run(e); err != nil {
+		t.Fatal(err)
+	}
+	f, err := folderNamed(t.Context(), other, "docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	within("a new folder", func() bool { return ann.call("PUT", "/dav/docs/a.txt", "12345").status == 201 })
+	if err := other.SetFolderLimits(t.Context(), f.ID, 7, store.Default); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	within("a limit", func() bool {
+		n++
+		return ann.call("PUT", fmt.Sprintf("/dav/docs/%d.txt", n), "12345").status == 507
+	})
+	if err := (&folderRm{Folder: "docs"}).Run(e); err != nil {
+		t.Fatal(err)
+	}
+	within("a deletion", func() bool { return ann.call("GET", "/dav/"+f.ID+"/a.txt", "").status == 404 })
+	within("its bytes", func() bool { return !h.onDisk(f.ID) })
+	if err := other.DeleteUser(t.Context(), ann.user.ID, "", true); err != nil {
+		t.Fatal(err)
+	}
+	within("a user's removal", func() bool { return ann.call("GET", "/v2/folder/x", "").status == 401 })
+}
