@@ -1,17 +1,16 @@
 # The commands of daily work. "make run" and "make test" need Go and make, nothing else.
 
-GO      ?= go
-BIN     := davit
-DATA    ?= ./davit-data
-SOURCES := $(shell $(GO) list -f '{{$$d := .Dir}}{{range .GoFiles}}{{$$d}}/{{.}} {{end}}{{range .EmbedFiles}}{{$$d}}/{{.}} {{end}}' ./... 2>/dev/null)
+GO   ?= go
+BIN  := davit
+DATA ?= ./davit-data
 
-.PHONY: run test test-long check bench fuzz clean
+.PHONY: build run test test-long check bench fuzz clean
 
-$(BIN): $(SOURCES) go.mod go.sum
-	CGO_ENABLED=0 $(GO) build -trimpath -o $@ .
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) .
 
 # Serve on http://127.0.0.1:8080 with a folder Home for the user admin.
-run: $(BIN)
+run: build
 	./$(BIN) serve --data $(DATA) --first-folder Home
 
 # All tests. The script installs the Debian packages that they need, or names them.
@@ -30,8 +29,8 @@ test-long:
 # Format, vet, staticcheck, race tests.
 check:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
-	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
+	$(GO) vet ./... ./testdata/bench
+	$(GO) tool staticcheck ./... ./testdata/bench
 	$(GO) test -race -timeout 20m ./...
 
 # Davit beside Apache, nginx and lighttpd on this machine. The table goes to standard output.

@@ -115,6 +115,7 @@ Folder %q of %s:
 Password: %s
 
 Linux, davfs2:   sudo mkdir -p /mnt/davit && sudo mount -t davfs -o username=%[2]s,uid=$(id -u),gid=$(id -g) %[3]s /mnt/davit
+                 (kernel 6.16 and newer: first put "buf_size 64" into /etc/davfs2/davfs2.conf)
 Linux, GNOME:    gio mount %[5]s://%[2]s@%[6]s%[7]s
 Linux, KDE:      dolphin web%[5]s://%[2]s@%[6]s%[7]s
 macOS, Finder:   Go > Connect to Server (Cmd-K): %[3]s
