@@ -385,8 +385,7 @@ func (t *lockTable) need(name string, how lockNeed, tokens []string, userID stri
 		return spot, inherited
 	}
 	if how&needMember != 0 && name != "" {
-		parent, _ := splitName(name)
-		resource(parent)
+		resource(parentOf(name))
 	}
 	if how&(needSelf|needTree) != 0 {
 		spot, inherited := resource(name)
@@ -648,12 +647,4 @@ func appendNew(list []*heldLock, h *heldLock) []*heldLock {
 		}
 	}
 	return append(list, h)
-}
-
-// splitName splits a name into its collection and its last segment.
-func splitName(name string) (dir, base string) {
-	if i := strings.LastIndexByte(name, '/'); i >= 0 {
-		return name[:i], name[i+1:]
-	}
-	return "", name
 }

@@ -635,10 +635,9 @@ func (m *lockModel) need(names []string, name string, how lockNeed, tokens []str
 		return slices.ContainsFunc(m.locks, func(l store.Lock) bool { return l.Path == name && now.Before(l.Expires) })
 	}
 	for _, other := range names {
-		parent, _ := splitName(name)
 		if how&needSelf != 0 && other == name && !open(other) ||
 			how&needTree != 0 && within(name, other) && (other == name || rooted(other)) && !open(other) ||
-			how&needMember != 0 && name != "" && other == parent && !open(other) {
+			how&needMember != 0 && name != "" && other == parentOf(name) && !open(other) {
 			return false
 		}
 	}

@@ -45,6 +45,9 @@ const (
 type propfind struct {
 	kind  propfindKind
 	names []xml.Name
+
+	wants []wanted // the names, see compile
+	dead  bool     // dead properties are asked for, or may be
 }
 
 // propChange is one instruction of a PROPPATCH.
@@ -74,7 +77,9 @@ func readPropfind(body io.Reader) (propfind, error) {
 
 func parsePropfind(data []byte) (propfind, error) {
 	if blank(data) {
-		return propfind{kind: propfindAll}, nil
+		pf := propfind{kind: propfindAll}
+		pf.compile()
+		return pf, nil
 	}
 	var (
 		pf      propfind
@@ -113,6 +118,7 @@ func parsePropfind(data []byte) (propfind, error) {
 	if pf.kind == propfindAll {
 		pf.names = include
 	}
+	pf.compile()
 	return pf, nil
 }
 

@@ -1,0 +1,410 @@
+package davfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/net/webdav"
+
+	"davit/store"
+)
+
+// Bounds of PROPFIND with Depth infinity, where it is allowed (PRO-13).
+const (
+	maxInfiniteEntries = 100_000
+	maxInfiniteTime    = 30 * time.Second
+)
+
+// servePropfind answers the properties of a resource and of its members (RFC 4918,
+// section 9.1). It works for /dav/ and above too.
+func (h *Handler) servePropfind(q *request) error {
+	depth, err := parseDepth(q.r.Header.Get("Depth"), depthInfinity)
+	if err != nil {
+		return err
+	}
+	pf, err := h.propfinds.read(q.r.Body)
+	if err != nil {
+		return err
+	}
+	if len(q.ifh) > 0 { // the conditions of RFC 9110 are for methods on a representation
+		ok, err := q.ifh.eval(func(tag string, c webdav.Condition) (bool, error) { return h.matches(q, tag, c), nil })
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return conditionFailed("If")
+		}
+	}
+	l := &propLister{h: h, q: q, pf: pf, missing: true}
+	l.prefer(q.r.Header)
+	buf := listBuffers.Get().(*[]byte)
+	defer func() { *buf = l.b[:0]; listBuffers.Put(buf) }()
+	l.b = append((*buf)[:0], xmlHead...)
+	l.b = append(l.b, `<D:multistatus xmlns:D="DAV:">`...)
+	if q.tree == nil {
+		err = l.roots(depth)
+	} else {
+		err = l.resources(depth)
+	}
+	if err == nil {
+		err = l.end()
+	}
+	if err != nil && l.begun {
+		// A listing that breaks off must not look whole (PRO-14).
+		h.log.Warn("propfind broke off", "path", q.canonical(q.name), "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+// errFiniteDepth refuses Depth infinity (RFC 4918, section 9.1.1).
+var errFiniteDepth = &statusError{Status: http.StatusForbidden, Condition: "propfind-finite-depth", Text: "only Depth 0 and 1 are answered here"}
+
+// propLister writes one multistatus. It sends what it has when that is enough for a
+// packet or two, so a listing takes no memory for its length.
+type propLister struct {
+	h       *Handler
+	q       *request
+	pf      *propfind
+	missing bool // name the properties that a resource does not have
+	noRoot  bool
+	applied []string // preferences
+
+	b       []byte
+	begun   bool // the header is out
+	pending []pendingResponse
+	entries int
+}
+
+// pendingResponse waits for its dead properties, to read many in one query.
+type pendingResponse struct {
+	d    described
+	href string
+}
+
+const (
+	sendAt        = 32 << 10
+	queryAtOnce   = 200
+	sendListTime  = 2 * time.Minute // for one piece of sendAt bytes (SEC-7)
+	initialBuffer = sendAt + 4<<10
+)
+
+var listBuffers = sync.Pool{New: func() any { b := make([]byte, 0, initialBuffer); return &b }}
+
+// prefer reads Prefer (RFC 7240, RFC 8144) and its older form Brief.
+func (l *propLister) prefer(head http.Header) {
+	for _, line := range head["Prefer"] {
+		for p := range strings.SplitSeq(line, ",") {
+			switch strings.ToLower(strings.Trim(p, " \t")) {
+			case "return=minimal":
+				l.missing = false
+				l.applied = append(l.applied, "return=minimal")
+			case "depth-noroot":
+				l.noRoot = true
+				l.applied = append(l.applied, "depth-noroot")
+			}
+		}
+	}
+	if strings.EqualFold(strings.Trim(head.Get("Brief"), " \t"), "t") {
+		l.missing = false
+	}
+}
+
+// resources answers for the request's resource and what is below it.
+func (l *propLister) resources(depth int) error {
+	q := l.q
+	i, err := q.tree.Stat(q.name)
+	if err != nil {
+		return err
+	}
+	if !i.Dir {
+		depth = depthZero
+	}
+	if depth == depthInfinity && !l.h.o.InfiniteDepth {
+		return errFiniteDepth
+	}
+	self := l.describe(q.tree, q.mount, q.path.Mount)
+	self.Info, self.name = i, q.name
+	if q.name == "" {
+		self.title = q.mount.Folder.Title
+	}
+	href := hrefOf(q.path, i.Dir)
+	if !l.noRoot {
+		if err := l.add(self, href); err != nil {
+			return err
+		}
+	}
+	switch depth {
+	case depthZero:
+		return l.flushPending()
+	case depthOne:
+		return l.members(self, href, nil)
+	}
+	return l.walk(self, href)
+}
+
+// members answers for the members of a collection; sub is told of collections among them.
+func (l *propLister) members(dir described, href string, sub func(name, href string)) error {
+	d := dir
+	d.title = ""
+	err := dir.tree.List(l.q.r.Context(), dir.name, func(i Info) error {
+		if !legalSegment(i.Name) {
+			return nil // nobody could ask for it
+		}
+		d.Info, d.name = i, member(dir.name, i.Name)
+		if sub != nil && i.Dir {
+			sub(d.name, string(appendHref(nil, href, i.Name, true)))
+		}
+		if l.needsQuery(&d) {
+			return l.add(d, string(appendHref(nil, href, i.Name, i.Dir)))
+		}
+		l.b = append(l.b, "<D:response><D:href>"...)
+		l.b = appendHref(l.b, href, i.Name, i.Dir)
+		return l.finish(&d, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return l.flushPending()
+}
+
+// walk answers for everything below a collection, up to the bounds.
+func (l *propLister) walk(dir described, href string) error {
+	type place struct{ name, href string }
+	begun := time.Now()
+	for todo := []place{{dir.name, href}}; len(todo) > 0; {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if l.entries > maxInfiniteEntries || time.Since(begun) > maxInfiniteTime {
+			l.b = append(append(append(l.b, "<D:response><D:href>"...), at.href...),
+				"</D:href><D:status>HTTP/1.1 507 Insufficient Storage</D:status><D:responsedescription>too much to list</D:responsedescription></D:response>"...)
+			continue
+		}
+		dir.name = at.name
+		err := l.members(dir, at.href, func(name, href string) { todo = append(todo, place{name, href}) })
+		if err != nil && (l.q.r.Context().Err() != nil || at.name == l.q.name) {
+			return err
+		}
+		// A collection that vanished meanwhile has no members (PRO-14).
+	}
+	return nil
+}
+
+// describe gives what the resources of a tree have in common.
+func (l *propLister) describe(t *Tree, m store.Mount, segment string) described {
+	var (
+		once  sync.Once
+		usage Usage
+		err   error
+	)
+	return described{
+		tree: t, mount: segment, owner: m.Folder.OwnerName, rights: m.Rights, caller: l.q.p, now: l.h.d.now(),
+		quota: func() (int64, int64, error) {
+			once.Do(func() { usage, err = t.Usage() })
+			return usage.Bytes, usage.Available, err
+		},
+	}
+}
+
+// needsQuery says whether dead properties of the resource are wanted and there are some.
+func (l *propLister) needsQuery(d *described) bool {
+	return l.pf.dead && d.tree != nil && d.tree.f.props.has(d.name, d.Identity())
+}
+
+// add answers for one resource, now or with others that need a query.
+func (l *propLister) add(d described, href string) error {
+	if l.needsQuery(&d) {
+		l.pending = append(l.pending, pendingResponse{d, href})
+		if len(l.pending) < queryAtOnce {
+			return nil
+		}
+		return l.flushPending()
+	}
+	l.b = append(append(l.b, "<D:response><D:href>"...), href...)
+	return l.finish(&d, nil)
+}
+
+// flushPending reads the dead properties of what waits, all of one tree, and answers for it.
+func (l *propLister) flushPending() error {
+	if len(l.pending) == 0 {
+		return nil
+	}
+	names := make([]string, len(l.pending))
+	for i, p := range l.pending {
+		names[i] = p.d.name
+	}
+	dead, err := l.pending[0].d.tree.f.props.readAll(l.q.r.Context(), names)
+	if err != nil {
+		return fmt.Errorf("read properties: %w", err)
+	}
+	for i := range l.pending {
+		p := &l.pending[i]
+		l.b = append(append(l.b, "<D:response><D:href>"...), p.href...)
+		if err := l.finish(&p.d, dead[p.d.name]); err != nil {
+			return err
+		}
+	}
+	l.pending = l.pending[:0]
+	return nil
+}
+
+// finish appends the rest of a response whose href is out, and sends what is ready.
+func (l *propLister) finish(d *described, dead []store.Prop) error {
+	l.b = append(l.b, "</D:href>"...)
+	l.b = d.appendResponse(l.b, l.pf, dead, l.missing)
+	l.b = append(l.b, "</D:response>\n"...)
+	l.entries++
+	if len(l.b) < sendAt {
+		return nil
+	}
+	return l.send()
+}
+
+func (l *propLister) send() error {
+	if !l.begun {
+		l.begun = true
+		l.header()
+		l.q.w.WriteHeader(http.StatusMultiStatus)
+	}
+	// Not every ResponseWriter has deadlines; then the server has none either.
+	_ = http.NewResponseController(l.q.w).SetWriteDeadline(time.Now().Add(sendListTime))
+	_, err := l.q.w.Write(l.b)
+	l.b = l.b[:0]
+	return err
+}
+
+func (l *propLister) header() {
+	head := l.q.w.Header()
+	head["Content-Type"] = xmlType
+	head["Vary"] = varyPrefer
+	if len(l.applied) > 0 {
+		head.Set("Preference-Applied", strings.Join(l.applied, ", "))
+	}
+}
+
+var varyPrefer = []string{"Brief, Prefer"}
+
+func (l *propLister) end() error {
+	if err := l.flushPending(); err != nil {
+		return err
+	}
+	l.b = append(l.b, "</D:multistatus>\n"...)
+	if !l.begun {
+		l.q.w.Header().Set("Content-Length", strconv.Itoa(len(l.b)))
+	}
+	return l.send()
+}
+
+// roots answers for /dav/, whose members are the caller's folders, and for "/" above it.
+func (l *propLister) roots(depth int) error {
+	if depth == depthInfinity {
+		return errFiniteDepth
+	}
+	q := l.q
+	mounts, err := l.h.access.Mounts(q.r.Context(), q.p)
+	if err != nil {
+		return err
+	}
+	root := l.describeRoot(mounts)
+	if q.path.Above {
+		top := root
+		top.title = ""
+		if !l.noRoot {
+			if err := l.add(top, "/"); err != nil {
+				return err
+			}
+		}
+		if depth == depthOne {
+			return l.add(root, davRoot+"/")
+		}
+		return nil
+	}
+	if !l.noRoot {
+		if err := l.add(root, davRoot+"/"); err != nil {
+			return err
+		}
+	}
+	if depth == depthZero {
+		return nil
+	}
+	for _, m := range mounts {
+		if err := l.mountRoot(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mountRoot answers for the root of one folder. One that cannot be opened is left out.
+func (l *propLister) mountRoot(m store.Mount) error {
+	ctx := l.q.r.Context()
+	t, err := l.h.d.Tree(ctx, l.q.p, m)
+	if err == nil {
+		defer t.Close()
+		d := l.describe(t, m, m.Name)
+		d.title = m.Folder.Title
+		if d.Info, err = t.Stat(""); err == nil {
+			if err := l.add(d, hrefOf(davPath{Mount: m.Name}, true)); err != nil {
+				return err
+			}
+			return l.flushPending() // before the tree is closed
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	l.h.log.Warn("folder left out of a listing", "folder", m.Folder.ID, "error", err)
+	return nil
+}
+
+// describeRoot makes up the collection of the caller's folders. Its times and its ETag change
+// only with them.
+func (l *propLister) describeRoot(mounts []store.Mount) described {
+	hash := fnv.New64a()
+	d := described{Info: Info{Dir: true}, title: "Folders", rights: store.Read, caller: l.q.p, now: l.h.d.now()}
+	d.MTime, d.Birth = l.h.d.start, l.h.d.start
+	for i, m := range mounts {
+		created := m.Folder.Created.UnixNano()
+		if i == 0 {
+			d.MTime, d.Birth = created, created
+		}
+		d.MTime, d.Birth = max(d.MTime, created), min(d.Birth, created)
+		fmt.Fprintf(hash, "%s %s\n", m.Folder.ID, m.Name)
+	}
+	d.etag = fmt.Sprintf(`"%x"`, hash.Sum64())
+	d.quota = func() (used, available int64, err error) {
+		return l.h.d.ownedUsage(l.q.r.Context(), l.q.p, mounts)
+	}
+	return d
+}
+
+// ownedUsage sums what the caller's own folders hold and may still take, which together
+// cannot be more than the volume has (D13).
+func (d *FS) ownedUsage(ctx context.Context, p store.Principal, mounts []store.Mount) (used, available int64, err error) {
+	free, err := d.volume.free()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, m := range mounts {
+		if m.Folder.OwnerID != p.UserID {
+			continue
+		}
+		u, err := d.Usage(ctx, m.Folder)
+		if err != nil {
+			if ctx.Err() != nil || !errors.Is(err, store.ErrBusy) {
+				return 0, 0, err
+			}
+			continue
+		}
+		used += u.Bytes
+		available = min(free, available+min(u.Available, free))
+	}
+	return used, available, nil
+}

@@ -1,0 +1,370 @@
+package davfs
+
+import (
+	"encoding/xml"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"davit/store"
+)
+
+// liveID names a property whose value the server makes (RFC 4918, section 15).
+type liveID uint8
+
+const (
+	notLive liveID = iota
+	propCreationdate
+	propDisplayname
+	propGetcontentlength
+	propGetcontenttype
+	propGetetag
+	propGetlastmodified
+	propLockdiscovery
+	propResourcetype
+	propSupportedlock
+	propQuotaAvailable // RFC 4331
+	propQuotaUsed
+	propQuotaOld // of a draft before RFC 4331, still asked for
+	propQuotaUsedOld
+	propOwner         // RFC 3744
+	propUserPrincipal // RFC 5397
+	propPrivileges    // RFC 3744
+	propReports       // RFC 3253
+	propExecutable    // mod_dav
+	propWin32Created  // the Windows redirector, see serveProppatch
+	propWin32Accessed
+	propWin32Modified
+	propWin32Attributes
+)
+
+const (
+	apacheSpace = "http://apache.org/dav/props/"
+	win32Space  = "urn:schemas-microsoft-com:"
+)
+
+// liveProp is what is known about a live property but its value.
+type liveProp struct {
+	name        xml.Name
+	files, dirs bool
+	all         bool // part of allprop (RFC 4918, section 9.1; RFC 4331 and RFC 3744 keep theirs out)
+	stored      bool // a client's value, kept like a dead property, comes first
+}
+
+var liveProps = [...]liveProp{
+	propCreationdate:     {name: davName("creationdate"), files: true, dirs: true, all: true},
+	propDisplayname:      {name: davName("displayname"), files: true, dirs: true, all: true},
+	propGetcontentlength: {name: davName("getcontentlength"), files: true, all: true},
+	propGetcontenttype:   {name: davName("getcontenttype"), files: true, all: true},
+	propGetetag:          {name: davName("getetag"), files: true, dirs: true, all: true},
+	propGetlastmodified:  {name: davName("getlastmodified"), files: true, dirs: true, all: true},
+	propLockdiscovery:    {name: davName("lockdiscovery"), files: true, dirs: true, all: true},
+	propResourcetype:     {name: davName("resourcetype"), files: true, dirs: true, all: true},
+	propSupportedlock:    {name: davName("supportedlock"), files: true, dirs: true, all: true},
+	propQuotaAvailable:   {name: davName("quota-available-bytes"), dirs: true},
+	propQuotaUsed:        {name: davName("quota-used-bytes"), dirs: true},
+	propQuotaOld:         {name: davName("quota"), dirs: true},
+	propQuotaUsedOld:     {name: davName("quotaused"), dirs: true},
+	propOwner:            {name: davName("owner"), files: true, dirs: true},
+	propUserPrincipal:    {name: davName("current-user-principal"), files: true, dirs: true},
+	propPrivileges:       {name: davName("current-user-privilege-set"), files: true, dirs: true},
+	propReports:          {name: davName("supported-report-set"), files: true, dirs: true},
+	propExecutable:       {name: xml.Name{Space: apacheSpace, Local: "executable"}, files: true},
+	propWin32Created:     {name: xml.Name{Space: win32Space, Local: "Win32CreationTime"}, files: true, dirs: true, stored: true},
+	propWin32Accessed:    {name: xml.Name{Space: win32Space, Local: "Win32LastAccessTime"}, files: true, dirs: true, stored: true},
+	propWin32Modified:    {name: xml.Name{Space: win32Space, Local: "Win32LastModifiedTime"}, files: true, dirs: true},
+	propWin32Attributes:  {name: xml.Name{Space: win32Space, Local: "Win32FileAttributes"}, files: true, dirs: true, stored: true},
+}
+
+func davName(local string) xml.Name { return xml.Name{Space: davSpace, Local: local} }
+
+// liveByName finds live properties.
+var liveByName = func() map[xml.Name]liveID {
+	m := make(map[xml.Name]liveID, len(liveProps))
+	for id := propCreationdate; int(id) < len(liveProps); id++ {
+		m[liveProps[id].name] = id
+	}
+	return m
+}()
+
+// fits says whether the property exists on such a resource.
+func (p *liveProp) fits(dir bool) bool { return dir && p.dirs || !dir && p.files }
+
+// described is a resource whose properties are asked for.
+type described struct {
+	Info
+	tree   *Tree  // nil for /dav/ and above
+	name   string // in the tree, as on disk
+	mount  string // segment under /dav/ that the client uses, for lock roots
+	title  string // displayname, if not the last segment
+	etag   string // if there is no tree
+	owner  string // user name of the folder's owner
+	rights store.Rights
+	quota  func() (used, available int64, err error) // of collections
+	caller store.Principal
+	now    time.Time
+}
+
+// appendLive appends a live property with its value. On an error, and if this
+// resource cannot have it, ok is false and b is unchanged.
+func (d *described) appendLive(b []byte, id liveID) (_ []byte, ok bool) {
+	if !liveProps[id].fits(d.Dir) {
+		return b, false
+	}
+	begin := len(b)
+	p := &liveProps[id]
+	dav := p.name.Space == davSpace
+	if dav {
+		b = append(append(append(b, "<D:"...), p.name.Local...), '>')
+	} else {
+		b = append(append(append(b, "<x:"...), p.name.Local...), ` xmlns:x="`...)
+		b = append(append(b, p.name.Space...), `">`...)
+	}
+	switch id {
+	case propCreationdate:
+		b = d.created().AppendFormat(b, "2006-01-02T15:04:05Z")
+	case propGetlastmodified, propWin32Modified:
+		b = d.ModTime().AppendFormat(b, http.TimeFormat)
+	case propWin32Created:
+		b = d.created().AppendFormat(b, http.TimeFormat)
+	case propWin32Accessed:
+		b = d.ModTime().AppendFormat(b, http.TimeFormat) // nobody keeps access times
+	case propWin32Attributes:
+		if d.Dir {
+			b = append(b, "00000010"...)
+		} else {
+			b = append(b, "00000020"...)
+		}
+	case propDisplayname:
+		if d.title != "" {
+			b = appendText(b, d.title)
+		} else {
+			b = appendText(b, d.Name)
+		}
+	case propGetcontentlength:
+		b = strconv.AppendInt(b, d.Size, 10)
+	case propGetcontenttype:
+		b = appendText(b, contentType(d.Name))
+	case propGetetag:
+		switch {
+		case d.tree == nil:
+			b = append(b, d.etag...)
+		case d.Dir:
+			b = append(b, d.tree.ETag(d.name, d.Info)...)
+		default:
+			b = d.appendETag(b)
+		}
+	case propLockdiscovery:
+		b = d.appendLocks(b)
+	case propResourcetype:
+		if d.Dir {
+			b = append(b, "<D:collection/>"...)
+		}
+	case propSupportedlock:
+		if d.tree != nil && d.name != "" {
+			b = append(b, supportedLocks...)
+		}
+	case propQuotaAvailable, propQuotaUsed, propQuotaOld, propQuotaUsedOld:
+		used, available, err := d.quota()
+		if err != nil {
+			return b[:begin], false
+		}
+		switch id {
+		case propQuotaAvailable:
+			b = strconv.AppendInt(b, available, 10)
+		case propQuotaOld: // the whole size
+			b = strconv.AppendInt(b, used+available, 10)
+		default:
+			b = strconv.AppendInt(b, used, 10)
+		}
+	case propOwner:
+		if d.owner == "" {
+			return b[:begin], false
+		}
+		b = appendPrincipal(b, d.owner)
+	case propUserPrincipal:
+		b = appendPrincipal(b, d.caller.UserName)
+	case propPrivileges:
+		b = d.appendPrivileges(b)
+	case propReports: // none
+	case propExecutable:
+		if d.Mode&0o100 != 0 {
+			b = append(b, 'T')
+		} else {
+			b = append(b, 'F')
+		}
+	}
+	if dav {
+		b = append(b, "</D:"...)
+	} else {
+		b = append(b, "</x:"...)
+	}
+	return append(append(b, p.name.Local...), '>'), true
+}
+
+// created is the birth time, or on a file system without it the time of the last change.
+func (d *described) created() time.Time {
+	if d.Birth == 0 {
+		return d.ModTime()
+	}
+	return time.Unix(0, d.Birth).UTC()
+}
+
+// appendPrincipal names a user as RFC 3744 wants it, by a URL of his own.
+func appendPrincipal(b []byte, user string) []byte {
+	b = append(b, "<D:href>"...)
+	b = appendHref(b, "/principals/", strings.ReplaceAll(user, "/", "_"), false)
+	return append(b, "</D:href>"...)
+}
+
+const supportedLocks = "<D:lockentry><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>" +
+	"<D:lockentry><D:lockscope><D:shared/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>"
+
+func (d *described) appendLocks(b []byte) []byte {
+	if d.tree == nil {
+		return b
+	}
+	for _, l := range d.tree.f.locks.covering(d.name) {
+		b = d.appendActiveLock(b, l)
+	}
+	return b
+}
+
+// otherToken stands for the token of another user's lock (LCK-10).
+const otherToken = "urn:uuid:00000000-0000-0000-0000-000000000000"
+
+// appendActiveLock appends the activelock element of a lock (RFC 4918, section 14.1).
+func (d *described) appendActiveLock(b []byte, l store.Lock) []byte {
+	b = append(b, "<D:activelock><D:locktype><D:write/></D:locktype><D:lockscope>"...)
+	if l.Shared {
+		b = append(b, "<D:shared/>"...)
+	} else {
+		b = append(b, "<D:exclusive/>"...)
+	}
+	b = append(b, "</D:lockscope><D:depth>"...)
+	if l.Infinite {
+		b = append(b, "infinity"...)
+	} else {
+		b = append(b, '0')
+	}
+	b = append(b, "</D:depth>"...)
+	if l.OwnerXML != "" {
+		b = append(append(append(b, "<D:owner>"...), l.OwnerXML...), "</D:owner>"...)
+	}
+	b = append(b, "<D:timeout>Second-"...)
+	left := (l.Expires.Sub(d.now) + time.Second - 1) / time.Second
+	b = strconv.AppendInt(b, max(1, int64(left)), 10)
+	b = append(b, "</D:timeout><D:locktoken><D:href>"...)
+	if l.UserID == d.caller.UserID {
+		b = appendText(b, l.Token)
+	} else {
+		b = append(b, otherToken...)
+	}
+	b = append(b, "</D:href></D:locktoken><D:lockroot><D:href>"...)
+	dir := l.Path == "" || l.Path != d.name || d.Dir // a lock from above has its root at a collection
+	b = append(b, hrefOf(davPath{Mount: d.mount, Name: l.Path}, dir)...)
+	return append(b, "</D:href></D:lockroot></D:activelock>"...)
+}
+
+func (d *described) appendPrivileges(b []byte) []byte {
+	var names []string
+	if d.rights.Has(store.Read) {
+		names = append(names, "read", "read-current-user-privilege-set")
+	}
+	if d.rights.Has(store.Write) {
+		names = append(names, "write", "write-properties", "write-content")
+		if d.Dir {
+			names = append(names, "bind", "unbind")
+		}
+		names = append(names, "unlock")
+	}
+	for _, n := range names {
+		b = append(append(append(b, "<D:privilege><D:"...), n...), "/></D:privilege>"...)
+	}
+	return b
+}
+
+// wanted is one property that a PROPFIND names.
+type wanted struct {
+	id   liveID // notLive for a dead one
+	name xml.Name
+}
+
+// compile finds the live ones among the names once for all resources.
+func (pf *propfind) compile() {
+	pf.wants = make([]wanted, len(pf.names))
+	pf.dead = pf.kind != propfindProps
+	for i, name := range pf.names {
+		id := liveByName[name]
+		pf.wants[i] = wanted{id, name}
+		if id == notLive || liveProps[id].stored {
+			pf.dead = true
+		}
+	}
+}
+
+// appendResponse appends the properties that pf asks for, as propstat elements
+// (RFC 4918, section 14.22): each property in exactly one. Without missing, those that the
+// resource does not have are left out (PRO-12).
+func (d *described) appendResponse(b []byte, pf *propfind, dead []store.Prop, missing bool) []byte {
+	begin := len(b)
+	b = append(b, "<D:propstat><D:prop>"...)
+	empty := len(b)
+	var absent []xml.Name
+	switch pf.kind {
+	case propfindNames:
+		for id := propCreationdate; int(id) < len(liveProps); id++ {
+			if liveProps[id].fits(d.Dir) && !liveProps[id].stored {
+				b = appendEmpty(b, liveProps[id].name)
+			}
+		}
+		for _, p := range dead {
+			b = appendEmpty(b, xml.Name{Space: p.Space, Local: p.Name})
+		}
+	case propfindAll:
+		for id := propCreationdate; id <= propSupportedlock; id++ {
+			if liveProps[id].all {
+				b, _ = d.appendLive(b, id)
+			}
+		}
+		for _, p := range dead {
+			b = append(b, p.XML...)
+		}
+	}
+	for _, w := range pf.wants {
+		if pf.kind == propfindAll && w.id != notLive && liveProps[w.id].all {
+			continue // it is there
+		}
+		ok := false
+		if w.id == notLive || liveProps[w.id].stored {
+			if i := slices.IndexFunc(dead, func(p store.Prop) bool { return p.Name == w.name.Local && p.Space == w.name.Space }); i >= 0 {
+				ok = true
+				if pf.kind != propfindAll { // which has the dead ones already
+					b = append(b, dead[i].XML...)
+				}
+			}
+		}
+		if !ok && w.id != notLive {
+			b, ok = d.appendLive(b, w.id)
+		}
+		if !ok {
+			absent = append(absent, w.name)
+		}
+	}
+	missing = missing && len(absent) > 0
+	if len(b) == empty && missing {
+		b = b[:begin]
+	} else {
+		b = append(b, "</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"...)
+	}
+	if missing {
+		b = append(b, "<D:propstat><D:prop>"...)
+		for _, name := range absent {
+			b = appendEmpty(b, name)
+		}
+		b = append(b, "</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>"...)
+	}
+	return b
+}
