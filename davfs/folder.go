@@ -160,7 +160,7 @@ func (f *folder) countAfterCrash(ctx context.Context) {
 		f.d.log.Error("count folder", "folder", f.id, "error", err)
 	} else {
 		f.ledger.mu.Lock()
-		f.ledger.used, f.ledger.changed = u, true
+		f.ledger.counted(u)
 		f.ledger.mu.Unlock()
 		f.d.log.Info("folder counted after an unclean stop", "folder", f.id, "bytes", u.Bytes, "files", u.Files, "took", f.d.now().Sub(begun))
 	}

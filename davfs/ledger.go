@@ -31,8 +31,9 @@ func (e *QuotaError) Unwrap() error { return store.ErrQuota }
 type ledger struct {
 	mu                 sync.Mutex
 	used, reserved     store.Usage
-	maxBytes, maxFiles int64 // 0: none
-	changed            bool  // used differs from what SQL was told
+	maxBytes, maxFiles int64  // 0: none
+	changed            bool   // used differs from what SQL was told
+	counts             uint64 // full counts so far
 	recount            *recount
 }
 
@@ -135,13 +136,31 @@ func (l *ledger) add(dir string, delta store.Usage) {
 	}
 }
 
-// spoil tells a running count that a whole directory came, went or moved.
-func (l *ledger) spoil() {
+// spoil tells a running count that a whole directory came, went or moved. It returns how many
+// counts there were, for creditOnce.
+func (l *ledger) spoil() uint64 {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.recount != nil {
 		l.recount.spoiled = true
 	}
-	l.mu.Unlock()
+	return l.counts
+}
+
+// creditOnce gives back what a directory held that left the folder when counts was
+// what spoil returned, unless the folder was counted since: that count was made without it.
+func (l *ledger) creditOnce(counts uint64, u store.Usage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.counts == counts {
+		l.add("", minus(store.Usage{}, u))
+	}
+}
+
+// counted replaces used by what a full count found.
+func (l *ledger) counted(u store.Usage) {
+	l.used, l.changed = u, true
+	l.counts++
 }
 
 // madeDir tells a running count of a new, empty directory: if its parent was counted, so is it.

@@ -185,13 +185,15 @@ func (q *quotaFS) Trash(name string) (*staged, error) {
 	if err != nil {
 		return nil, err
 	}
+	var counts uint64
 	if i.Dir {
-		q.ledger.spoil()
+		counts = q.ledger.spoil()
 	}
 	s, err := q.fileSystem.Trash(name)
 	if err != nil {
 		return nil, err
 	}
+	s.counts = counts
 	if !i.Dir {
 		s.letGo()
 		q.ledger.credit(parentOf(name), minus(store.Usage{}, i.usage()))
@@ -212,7 +214,7 @@ func (q *quotaFS) credit(s *staged) error {
 	defer dir.close()
 	u, err := count(dir, "")
 	u.Files++ // the directory itself, which has become a root here
-	q.ledger.credit("", minus(store.Usage{}, u))
+	q.ledger.creditOnce(s.counts, u)
 	return err
 }
 

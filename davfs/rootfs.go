@@ -306,6 +306,8 @@ type staged struct {
 	file  afero.File // of a staged file, open for writing
 	tree  bool       // a directory
 	usage store.Usage
+
+	counts uint64 // of trash: see ledger.spoil
 }
 
 // drop removes it, whatever it is. A nil staged is nothing.

@@ -66,7 +66,7 @@ func (f *folder) recount(ctx context.Context) (store.Usage, error) {
 	}
 	f.ledger.mu.Lock()
 	defer f.ledger.mu.Unlock()
-	f.ledger.used, f.ledger.changed = u, true
+	f.ledger.counted(u)
 	return u, nil
 }
 
@@ -85,7 +85,7 @@ func (f *folder) countBeside(ctx context.Context) (u store.Usage, ok bool, err e
 		l.recount = nil
 		if ok = err == nil && !r.spoiled; ok {
 			u = plus(u, r.extra)
-			l.used, l.changed = u, true
+			l.counted(u)
 		}
 	}()
 	dirs := []string{""}

@@ -1,0 +1,60 @@
+package davfs
+
+import (
+	"net/http"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// serveCopyMove copies or renames (RFC 4918, sections 9.8 and 9.9).
+func (h *Handler) serveCopyMove(q *request) error {
+	head := q.r.Header
+	overwrite, err := parseOverwrite(head.Get("Overwrite"))
+	if err != nil {
+		return err
+	}
+	depth, err := parseDepth(head.Get("Depth"), depthInfinity)
+	if err != nil {
+		return err
+	}
+	move := q.r.Method == methodMove
+	if depth == depthOne || move && depth != depthInfinity {
+		return badRequest(q.r.Method + " does not take this Depth")
+	}
+	to, err := h.resolve(q, head.Get("Destination"))
+	if to.path.Mount != "" && to.path.Name == "" {
+		to.close()
+		return errManaged // a folder is neither made nor replaced here, whether it exists or not
+	}
+	if err != nil {
+		if statusOf(err, "").Status == http.StatusNotFound {
+			return errNoParent // the folder of the destination is not there for this caller
+		}
+		return err
+	}
+	defer to.close()
+	if to.tree == nil {
+		return errManaged
+	}
+	q.note(davRoot + "/" + member(to.tree.f.id, to.name))
+	place := Place{Tree: to.tree, Name: to.name}
+	if move && to.tree == q.tree && to.name == q.name && to.path.Name != q.name {
+		place.Name = norm.NFC.String(to.path.Name) // only the normal form changes (URL-8)
+	}
+	var created bool
+	if move {
+		created, err = q.tree.Move(q.r.Context(), q.name, place, overwrite, h.claim(q))
+	} else {
+		created, err = q.tree.Copy(q.r.Context(), q.name, place, overwrite, depth == depthZero, h.claim(q))
+	}
+	if err != nil {
+		return err
+	}
+	if created {
+		q.w.Header().Set("Content-Length", "0")
+		q.w.WriteHeader(http.StatusCreated)
+	} else {
+		q.w.WriteHeader(http.StatusNoContent)
+	}
+	return nil
+}

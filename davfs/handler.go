@@ -1,0 +1,341 @@
+package davfs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/webdav"
+
+	"davit/store"
+)
+
+// Access is what the handler needs to know about callers. All methods are safe for
+// concurrent use; none may do SQL when nothing has changed since the last call (decision 10).
+type Access interface {
+	// AuthenticateDAV says who sent a request: store.ErrUnauthenticated, store.ErrPlain, store.ErrBusy, store.ErrTooMany.
+	AuthenticateDAV(*http.Request) (store.Principal, error)
+	// Mounts lists the folders that p sees, sorted by name.
+	Mounts(context.Context, store.Principal) ([]store.Mount, error)
+	// Mount finds one by ID or mount name; fs.ErrNotExist.
+	Mount(ctx context.Context, p store.Principal, segment string) (store.Mount, error)
+}
+
+// HandlerOptions are the settings of the WebDAV door.
+type HandlerOptions struct {
+	// Hosts are this server's public names, as host or host:port, for a request's
+	// Destination (D29); nil: the request's own Host.
+	Hosts func(*http.Request) []string
+	// MaxFileSize refuses larger uploads with 413 (STA-2); 0: no limit.
+	MaxFileSize int64
+	// InfiniteDepth allows PROPFIND of Depth infinity (PRO-13).
+	InfiniteDepth bool
+	Log           *slog.Logger
+}
+
+// Handler serves WebDAV for everything at and below /dav, and answers OPTIONS and PROPFIND
+// above it. It is safe for concurrent use.
+type Handler struct {
+	d         *FS
+	access    Access
+	o         HandlerOptions
+	log       *slog.Logger
+	propfinds propfindCache
+}
+
+// Handler makes the WebDAV door to d's folders.
+func (d *FS) Handler(a Access, o HandlerOptions) *Handler {
+	if o.Hosts == nil {
+		o.Hosts = func(r *http.Request) []string { return []string{r.Host} }
+	}
+	if o.Log == nil {
+		o.Log = d.log
+	}
+	return &Handler{d: d, access: a, o: o, log: o.Log}
+}
+
+// request is one request on its way: what it addresses, who sent it, what it submitted.
+type request struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	p      store.Principal
+	path   davPath
+	mount  store.Mount // zero for /dav/ and above
+	tree   *Tree       // nil for /dav/ and above
+	name   string      // in the tree, spelled as on disk
+	ifh    ifHeader
+	tokens []string
+}
+
+// methods are those that Davit knows (RFC 9110, RFC 4918).
+const (
+	methodPropfind  = "PROPFIND"
+	methodProppatch = "PROPPATCH"
+	methodMkcol     = "MKCOL"
+	methodCopy      = "COPY"
+	methodMove      = "MOVE"
+	methodLock      = "LOCK"
+	methodUnlock    = "UNLOCK"
+)
+
+// Values of Allow by what a URL names.
+const (
+	allowRoot       = "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH"
+	allowFile       = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK"
+	allowCollection = "OPTIONS, GET, HEAD, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK"
+	allowUnmapped   = "OPTIONS, PUT, MKCOL, LOCK"
+	allowAll        = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK"
+)
+
+var (
+	davClasses = []string{"1, 2"} // RFC 4918, section 18
+	authorVia  = []string{"DAV"}
+)
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	head := w.Header()
+	head["DAV"] = davClasses // as clients spell it; the map key is sent as it stands
+	head["MS-Author-Via"] = authorVia
+	if r.Method == http.MethodOptions {
+		h.serveOptions(w)
+		return
+	}
+	q := request{w: w, r: r}
+	if err := h.serve(&q); err != nil {
+		h.fail(&q, err)
+	}
+	q.tree.Close()
+}
+
+// serveOptions answers alike for every path, without a look at the store (MET-1, MET-2).
+func (h *Handler) serveOptions(w http.ResponseWriter) {
+	w.Header().Set("Allow", allowAll)
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+}
+
+func (h *Handler) serve(q *request) (err error) {
+	r := q.r
+	if !known(r.Method) {
+		return &statusError{Status: http.StatusNotImplemented, Text: "no such method"}
+	}
+	if q.path, err = parsePath(r.URL.EscapedPath()); err != nil {
+		return err
+	}
+	if q.p, err = h.access.AuthenticateDAV(r); err != nil {
+		return err
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = pace(q.w, r.Body)
+	}
+	if lines := r.Header["If"]; len(lines) > 0 {
+		if q.ifh, err = parseIf(r.Header.Get("If")); err != nil {
+			return err
+		}
+		q.tokens = q.ifh.tokens()
+	}
+	if q.path.Mount != "" {
+		q.mount, err = h.access.Mount(r.Context(), q.p, q.path.Mount)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && q.path.Name == "" && makesName(r.Method):
+			return errManaged
+		case err != nil:
+			return err
+		}
+		if q.tree, err = h.d.Tree(r.Context(), q.p, q.mount); err != nil {
+			return err
+		}
+		q.name = q.tree.Resolve(q.path.Name)
+	}
+	q.note("")
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return h.serveGet(q)
+	case methodPropfind:
+		return h.servePropfind(q)
+	}
+	if q.tree == nil && r.Method != methodProppatch {
+		return errManaged
+	}
+	switch r.Method {
+	case http.MethodPut:
+		return h.servePut(q)
+	case http.MethodDelete:
+		return h.serveDelete(q)
+	case methodMkcol:
+		return h.serveMkcol(q)
+	case methodCopy, methodMove:
+		return h.serveCopyMove(q)
+	case methodProppatch:
+		return h.serveProppatch(q)
+	case methodLock:
+		return h.serveLock(q)
+	case methodUnlock:
+		return h.serveUnlock(q)
+	}
+	return errMethod // POST, PATCH and the like: known, but nothing here takes them
+}
+
+// errManaged refuses what would make, remove or rename a folder (D6).
+var errManaged = &statusError{Status: http.StatusForbidden,
+	Text: "folders are not made, renamed or removed over WebDAV; use POST /v2/folder/create, DELETE /v2/folder/<id> or the davit folder commands"}
+
+// errMethod is 405; the answer's Allow tells what the resource takes.
+var errMethod = &statusError{Status: http.StatusMethodNotAllowed, Text: "the resource does not take this method"}
+
+// makesName says whether a method would make something at a name that is unmapped.
+func makesName(method string) bool {
+	return method == http.MethodPut || method == methodMkcol || method == methodLock
+}
+
+func known(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, methodPropfind, methodProppatch, methodMkcol, methodCopy,
+		methodMove, methodLock, methodUnlock, http.MethodPost, http.MethodPatch, http.MethodTrace, http.MethodConnect, "REPORT", "SEARCH", "ACL":
+		return true
+	}
+	return false
+}
+
+// note tells the server's log what the request is about (SEC-8).
+func (q *request) note(destination string) {
+	for w := q.w; ; {
+		if l, ok := w.(interface {
+			SetLog(user, path, destination string)
+		}); ok {
+			l.SetLog(q.p.UserName, q.canonical(q.name), destination)
+			return
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return
+		}
+		w = u.Unwrap()
+	}
+}
+
+// canonical is a name in the request's folder as the log shows it: by the folder's ID.
+func (q *request) canonical(name string) string {
+	if q.tree == nil {
+		return ""
+	}
+	return davRoot + "/" + member(q.mount.Folder.ID, name)
+}
+
+// href of a name in the request's folder, under the path that the client used (URL-3).
+func (q *request) href(name string, dir bool) string {
+	return hrefOf(davPath{Mount: q.path.Mount, Name: name}, dir)
+}
+
+// claim is what the request brings to a change of its own URL.
+func (h *Handler) claim(q *request) Claim {
+	c := Claim{Tokens: q.tokens}
+	if q.conditional() {
+		c.Check = func(exists bool, cur Info) error { return h.checkConditions(q, exists, cur) }
+	}
+	return c
+}
+
+// named is a tree and a name that a second URL of a request means: a Destination, or a tag
+// of an If header.
+type named struct {
+	tree *Tree
+	path davPath
+	name string
+	own  bool // close the tree
+}
+
+func (n named) close() {
+	if n.own {
+		n.tree.Close()
+	}
+}
+
+// resolve finds what a second URL means for the caller.
+func (h *Handler) resolve(q *request, ref string) (named, error) {
+	p, err := parseDestination(ref, h.o.Hosts(q.r))
+	if err != nil {
+		return named{}, err
+	}
+	if p.Mount == "" {
+		return named{path: p}, nil
+	}
+	if p.Mount == q.path.Mount && q.tree != nil {
+		return named{tree: q.tree, path: p, name: q.tree.Resolve(p.Name)}, nil
+	}
+	m, err := h.access.Mount(q.r.Context(), q.p, p.Mount)
+	if err != nil {
+		return named{path: p}, err
+	}
+	t, err := h.d.Tree(q.r.Context(), q.p, m)
+	if err != nil {
+		return named{path: p}, err
+	}
+	return named{tree: t, path: p, name: t.Resolve(p.Name), own: true}, nil
+}
+
+// matches says whether the resource of an If list has a state token or an entity tag
+// (RFC 4918, section 10.4.4). What cannot be resolved matches nothing.
+func (h *Handler) matches(q *request, tag string, c webdav.Condition) bool {
+	at := named{tree: q.tree, name: q.name}
+	if tag != "" {
+		var err error
+		if at, err = h.resolve(q, tag); err != nil {
+			return false
+		}
+		defer at.close()
+	}
+	if at.tree == nil {
+		return false
+	}
+	if c.Token != "" {
+		return at.tree.f.locks.tokenMatches(at.name, c.Token, q.p.UserID)
+	}
+	i, err := at.tree.f.fs.Lstat(at.name)
+	return err == nil && sameETag(c.ETag, at.tree.ETag(at.name, i), false)
+}
+
+// Bounds on how slowly a client may send or take (SEC-7): a length of time without progress, and
+// the bytes that it must move in a window.
+const (
+	stallAfter = 60 * time.Second
+	paceWindow = 30 * time.Second
+	paceBytes  = 16 << 10
+)
+
+// pacedBody is a request body whose sender must keep going. There is no limit on how long
+// an upload takes, only on how slow it is.
+type pacedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	begun   time.Time // of the window
+	bytes   int64     // in the window
+}
+
+func pace(w http.ResponseWriter, body io.ReadCloser) io.ReadCloser {
+	return &pacedBody{ReadCloser: body, control: http.NewResponseController(w)}
+}
+
+// errSlow ends a body that comes too slowly.
+var errSlow = &statusError{Status: http.StatusRequestTimeout, Text: "the body came too slowly"}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	now := time.Now()
+	if b.begun.IsZero() || now.Sub(b.begun) > paceWindow {
+		if !b.begun.IsZero() && b.bytes < paceBytes {
+			return 0, errSlow
+		}
+		b.begun, b.bytes = now, 0
+		// Not every ResponseWriter has deadlines; then the server has none either.
+		b.control.SetReadDeadline(now.Add(stallAfter + paceWindow))
+		b.control.SetWriteDeadline(now.Add(2 * (stallAfter + paceWindow)))
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += int64(n)
+	return n, err
+}

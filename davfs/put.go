@@ -1,0 +1,145 @@
+package davfs
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+var uploadBuffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}
+
+// servePut replaces or makes a file (RFC 9110, section 9.3.4): whole or not at all.
+func (h *Handler) servePut(q *request) error {
+	head := q.r.Header
+	length, err := announcedLength(q.r)
+	if err != nil {
+		return err
+	}
+	mtime, err := clientTime(head)
+	if err != nil {
+		return err
+	}
+	switch coding := head.Get("Content-Encoding"); {
+	case coding != "" && !strings.EqualFold(coding, "identity"):
+		return &statusError{Status: http.StatusUnsupportedMediaType, Text: "content codings are not taken; send the file as it is"}
+	case head.Get("Content-Range") == "":
+	case strings.HasPrefix(strings.ToLower(head.Get("Content-Type")), "multipart/"):
+		return &statusError{Status: http.StatusUnsupportedMediaType, Text: "multipart bodies are not taken with Content-Range"}
+	default:
+		return badRequest("Content-Range is not taken: send the whole file") // RFC 9110, section 14.4
+	}
+	if h.o.MaxFileSize > 0 && length > h.o.MaxFileSize {
+		return errTooLarge
+	}
+	if q.path.Slash {
+		if i, exists, err := q.tree.look(q.name); err != nil {
+			return err
+		} else if exists && i.Dir {
+			return errIsDir
+		}
+		return &statusError{Status: http.StatusConflict, Text: "the URL ends in a slash; only MKCOL makes collections"}
+	}
+	up, err := q.tree.Create(q.r.Context(), q.name, h.claim(q), length)
+	if err != nil {
+		return err
+	}
+	defer up.Abort()
+	if err := h.receive(up, q.r.Body, length); err != nil {
+		return err
+	}
+	made, created, err := up.Commit(q.r.Context(), mtime)
+	if err != nil {
+		return err
+	}
+	out := q.w.Header()
+	out["ETag"] = []string{made.ETag()}
+	out["Last-Modified"] = []string{made.ModTime().Format(http.TimeFormat)}
+	if !mtime.IsZero() {
+		out["X-OC-Mtime"] = []string{"accepted"}
+	}
+	out["Content-Length"] = []string{"0"}
+	if created {
+		q.w.WriteHeader(http.StatusCreated)
+	} else {
+		out.Del("Content-Length") // 204 has none (RFC 9110, section 8.6)
+		q.w.WriteHeader(http.StatusNoContent)
+	}
+	return nil
+}
+
+var errTooLarge = &statusError{Status: http.StatusRequestEntityTooLarge, Text: "the file is over the server's size limit"}
+
+// errShort: the connection broke, or the length that was announced is not what came (PUT-2).
+var errShort = badRequest("the body is not as long as announced; nothing was changed")
+
+// receive takes the body; length is what was announced or -1.
+func (h *Handler) receive(up *Upload, body io.Reader, length int64) error {
+	buf := uploadBuffers.Get().(*[]byte)
+	defer uploadBuffers.Put(buf)
+	for {
+		n, err := body.Read(*buf)
+		if n > 0 {
+			if h.o.MaxFileSize > 0 && up.size+int64(n) > h.o.MaxFileSize {
+				return errTooLarge
+			}
+			if length >= 0 && up.size+int64(n) > length {
+				return errShort
+			}
+			if _, err := up.Write((*buf)[:n]); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			var known *statusError
+			if errors.As(err, &known) {
+				return known
+			}
+			return errShort
+		}
+	}
+	if length >= 0 && up.size != length {
+		return errShort
+	}
+	return nil
+}
+
+// announcedLength is the size that the client says the file has, or -1. Finder sends a
+// chunked body with X-Expected-Entity-Length, some sync clients OC-Total-Length (PUT-2).
+func announcedLength(r *http.Request) (int64, error) {
+	length := r.ContentLength
+	for _, name := range []string{"X-Expected-Entity-Length", "Oc-Total-Length"} {
+		v := r.Header.Get(name)
+		if v == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || n < 0 {
+			return 0, badRequest(name + " must be a number of bytes")
+		}
+		if length >= 0 && length != n {
+			return 0, badRequest(name + " differs from the length of the body")
+		}
+		length = n
+	}
+	return length, nil
+}
+
+// clientTime is the modification time that a sync client sets, in whole seconds (PUT-9).
+func clientTime(h http.Header) (time.Time, error) {
+	v := h.Get("X-Oc-Mtime")
+	if v == "" {
+		return time.Time{}, nil
+	}
+	sec, err := strconv.ParseUint(v, 10, 33) // until the year 2242
+	if err != nil {
+		return time.Time{}, badRequest("X-OC-Mtime must be seconds since 1970, digits only")
+	}
+	return time.Unix(int64(sec), 0), nil
+}
