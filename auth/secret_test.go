@@ -1,0 +1,158 @@
+package auth
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestLoadSecret(t *testing.T) {
+	secret := []byte("0123456789abcdef0123456789abcde\xff")
+	for _, c := range []struct {
+		name, env string
+		ok        bool
+	}{
+		{"hex", hex.EncodeToString(secret), true},
+		{"upper-case hex", strings.ToUpper(hex.EncodeToString(secret)), true},
+		{"base64", base64.StdEncoding.EncodeToString(secret), true},
+		{"base64 without padding", base64.RawStdEncoding.EncodeToString(secret), true},
+		{"base64url", base64.URLEncoding.EncodeToString(secret), true},
+		{"with a line end", hex.EncodeToString(secret) + "\n", true},
+		{"too short", hex.EncodeToString(secret[:31]), false},
+		{"too long", base64.StdEncoding.EncodeToString(append(secret, 1)), false},
+		{"a word", "secret", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			got, err := LoadSecret(dir, c.env)
+			switch {
+			case c.ok && (err != nil || !bytes.Equal(got, secret)):
+				t.Errorf("got %x, %v; want %x", got, err, secret)
+			case !c.ok && (err == nil || !strings.Contains(err.Error(), "DAVIT_SECRET_KEY") || strings.Contains(err.Error(), c.env)):
+				t.Errorf("error %v, want one that names the variable and not its value", err)
+			}
+			if left, _ := os.ReadDir(dir); len(left) != 0 {
+				t.Errorf("%d files made, want none", len(left))
+			}
+		})
+	}
+
+	t.Run("made on first use, by one of many", func(t *testing.T) {
+		dir := t.TempDir()
+		got := make([][]byte, 8)
+		var all sync.WaitGroup
+		for i := range got {
+			all.Go(func() {
+				var err error
+				if got[i], err = LoadSecret(dir, ""); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		for _, g := range got {
+			if !bytes.Equal(g, got[0]) || len(g) != secretSize {
+				t.Fatalf("secrets differ: %x", got)
+			}
+		}
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) != 1 {
+			t.Fatalf("%d files, %v; want one", len(left), err)
+		}
+		info, err := left[0].Info()
+		if err != nil || info.Name() != secretFile || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s %v, %v; want %s 0600", info.Name(), info.Mode(), err, secretFile)
+		}
+	})
+	t.Run("readable by others", func(t *testing.T) {
+		dir := t.TempDir()
+		name := filepath.Join(dir, secretFile)
+		if err := os.WriteFile(name, []byte(hex.EncodeToString(secret)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := LoadSecret(dir, ""); err != nil || !bytes.Equal(got, secret) {
+			t.Errorf("got %x, %v; want %x", got, err, secret)
+		}
+		if err := os.Chmod(name, 0o640); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadSecret(dir, ""); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+			t.Errorf("error %v, want advice", err)
+		}
+	})
+	t.Run("damaged", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, secretFile), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadSecret(dir, ""); err == nil {
+			t.Error("an empty file is a secret")
+		}
+	})
+	t.Run("no directory", func(t *testing.T) {
+		if _, err := LoadSecret(filepath.Join(t.TempDir(), "none"), ""); err == nil {
+			t.Error("no error")
+		}
+	})
+}
+
+func TestSeal(t *testing.T) {
+	a := New(nil, Options{Secret: []byte("0123456789abcdef0123456789abcdef")})
+	box, err := a.seal("AKIA", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := a.unseal("AKIA", box); err != nil || string(got) != "secret" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if again, _ := a.seal("AKIA", "secret"); bytes.Equal(again, box) || bytes.Contains(box, []byte("secret")) {
+		t.Error("the box tells what is in it")
+	}
+	for i := range box {
+		bad := bytes.Clone(box)
+		bad[i] ^= 1
+		if _, err := a.unseal("AKIA", bad); err == nil {
+			t.Errorf("opens with byte %d changed", i)
+		}
+	}
+	for _, n := range []int{0, 1, 25, len(box) - 1} {
+		if _, err := a.unseal("AKIA", box[:n]); err == nil {
+			t.Errorf("opens cut to %d bytes", n)
+		}
+	}
+	if _, _, err := New(nil, Options{}).NewKey("u"); err == nil {
+		t.Error("NewKey without a secret gives no error")
+	}
+}
+
+func TestNewToken(t *testing.T) {
+	a := New(nil, Options{Rand: bytes.NewReader(bytes.Repeat([]byte{0xfe}, 42))})
+	row, text, err := a.NewToken("u", "f", true, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text) > maxTokenLen || !strings.HasPrefix(text, "uc"+row.ID+"-") || len(row.ID) != tokenIDLen {
+		t.Errorf("token %q with the ID %q", text, row.ID)
+	}
+	id, secret, ok := splitToken(text)
+	if !ok || id != row.ID || !bytes.Equal(hashSecret(secret), row.Hash) {
+		t.Errorf("splits into %q, %q, %v", id, secret, ok)
+	}
+	if row.UserID != "u" || row.FolderID != "f" || !row.ReadOnly || !row.Expires.Equal(noon) {
+		t.Errorf("row %+v", row)
+	}
+	if _, _, err := a.NewToken("u", "", false, noon); err == nil {
+		t.Error("no error without randomness")
+	}
+	for _, text := range []string{"", "uc", "uc-x", "ucaaaaaaaaaaaaaaaa-", "ucaaaaaaaaaaaaaaaax", "ucaaaaaaaaaaaaaaa-x", "ucaaaaaaaaaaaaaaaA-x",
+		"ucaaaaaaaaaaaaaaa1-x", "UCaaaaaaaaaaaaaaaa-x", "ucaaaaaaaaaaaaaaaa-" + strings.Repeat("x", 46)} {
+		if _, _, ok := splitToken(text); ok {
+			t.Errorf("%q is a token", text)
+		}
+	}
+}
