@@ -146,7 +146,7 @@ func (w *response) SetLog(user, path, destination string) {
 
 func (w *response) WriteHeader(status int) {
 	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		w.status = status
+		w.begin(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -174,8 +174,18 @@ func (w *response) ReadFrom(r io.Reader) (int64, error) {
 
 func (w *response) ok() {
 	if w.status == 0 {
-		w.status = http.StatusOK
+		w.begin(http.StatusOK)
 	}
+}
+
+// answerTime is how long a client may leave an answer untaken before the connection ends
+// (SEC-7). Who sends a long one moves the deadline as it goes.
+const answerTime = 2 * time.Minute
+
+func (w *response) begin(status int) {
+	w.status = status
+	// An error means that this writer has no deadlines.
+	http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(answerTime))
 }
 
 // Unwrap is for http.ResponseController.
