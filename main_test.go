@@ -155,6 +155,7 @@ func (r *running) status(method, path, user, password, body string) int {
 	} else {
 		req.Header.Set("Authorization", "Bearer "+password)
 	}
+	req.Header.Set("Depth", "0")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		r.t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"davit/auth"
@@ -12,9 +13,12 @@ import (
 	"davit/store"
 )
 
-// settle is how long a difference must last beside a running server, which
-// writes what it counted with a little delay (D20).
-const settle = 3 * time.Second
+// Beside a running server, which writes what it counted with a little delay
+// (D20), a difference must last this long; so often is it looked at.
+const (
+	settle       = 3 * time.Second
+	settleRounds = 5
+)
 
 // CheckCommand is "davit check".
 type CheckCommand struct {
@@ -61,52 +65,44 @@ func (c *CheckCommand) Run(e *Env) error {
 	})
 }
 
-// checkBeside keeps of first what is still so a moment later. To repair it, the
-// running server counts again; other faults wait until it is stopped.
-func (c *CheckCommand) checkBeside(ctx context.Context, e *Env, st *store.Store, files *davfs.FS, first []davfs.Finding) ([]davfs.Finding, error) {
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(settle):
-	}
-	second, err := findings(ctx, files, false)
-	if err != nil {
-		return nil, err
-	}
-	type key struct{ folder, kind string }
-	before := map[key]bool{}
-	for _, f := range first {
-		before[key{f.FolderID, f.Kind}] = true
-	}
-	found := []davfs.Finding{}
-	rescan := map[string]bool{}
-	for _, f := range second {
-		if before[key{f.FolderID, f.Kind}] {
-			found = append(found, f)
-			rescan[f.FolderID] = f.FolderID != ""
+// checkBeside looks again at what differed: beside a running server a difference
+// counts if it stays the same, for folders that are written to differ all the
+// time. To repair one, the server counts again; other faults wait until it is stopped.
+func (c *CheckCommand) checkBeside(ctx context.Context, e *Env, st *store.Store, files *davfs.FS, before []davfs.Finding) ([]davfs.Finding, error) {
+	found, moving := []davfs.Finding{}, before
+	for range settleRounds {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(settle):
 		}
-	}
-	if !c.Repair || len(found) == 0 {
-		return found, nil
-	}
-	for id, known := range rescan {
-		if !known {
-			continue
-		}
-		if _, err := scanThere(ctx, st, id, 10*time.Minute, e.Stderr); err != nil {
+		now, err := findings(ctx, files, false)
+		if err != nil {
 			return nil, err
 		}
+		found, moving = []davfs.Finding{}, nil
+		for _, f := range now {
+			if slices.Contains(before, f) {
+				found = append(found, f)
+			} else {
+				moving = append(moving, f)
+			}
+		}
+		if len(moving) == 0 {
+			break
+		}
+		before = now
 	}
-	left, err := findings(ctx, files, false)
-	if err != nil {
-		return nil, err
-	}
-	after := map[key]bool{}
-	for _, f := range left {
-		after[key{f.FolderID, f.Kind}] = true
+	for _, f := range moving {
+		fmt.Fprintf(e.Stderr, "davit: folder %s is in use and was not checked\n", f.FolderID)
 	}
 	for i, f := range found {
-		found[i].Repaired = !after[key{f.FolderID, f.Kind}]
+		if c.Repair && f.Kind == "usage" {
+			if _, err := scanThere(ctx, st, f.FolderID, 10*time.Minute, e.Stderr); err != nil {
+				return nil, err
+			}
+			found[i].Repaired = true
+		}
 	}
 	return found, nil
 }

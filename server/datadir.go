@@ -21,7 +21,7 @@ const (
 	passwordFile = "admin-password"
 )
 
-// ErrInUse: another process holds the lock of the data directory.
+// ErrInUse says that another process holds the lock of the data directory.
 var ErrInUse = errors.New("in use")
 
 // OpenStore makes the data directory if it is missing, readable for its owner

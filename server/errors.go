@@ -30,6 +30,7 @@ type problem struct {
 var (
 	errRateLimit = errors.New("too many requests in the last 15 minutes")
 	errTooLarge  = errors.New("the body is too large")
+	errCrossSite = errors.New("requests from other sites' pages are refused")
 )
 
 // paramError is a request that says something wrong about one field.
@@ -54,7 +55,7 @@ func problemOf(err error) (status int, kind, title string) {
 		return 413, "invalid-api-params", "The request body is too large."
 	case errors.Is(err, store.ErrUnauthenticated):
 		return 401, "auth-failed", "Credential/signature mismatch."
-	case errors.Is(err, store.ErrPlain):
+	case errors.Is(err, store.ErrPlain), errors.Is(err, errCrossSite):
 		return 403, "generic-forbidden", "Forbidden operation."
 	case errors.Is(err, store.ErrTooMany) && errors.As(err, &retry):
 		return 429, "rate-limit-exceeded", "Too many failed attempts."
@@ -99,7 +100,7 @@ func message(err error, status int) string {
 		return params.Error()
 	case errors.As(err, &auths):
 		return auths.Error()
-	case errors.Is(err, errRateLimit), errors.Is(err, errTooLarge):
+	case errors.Is(err, errRateLimit), errors.Is(err, errTooLarge), errors.Is(err, errCrossSite):
 		return err.Error()
 	case errors.Is(err, store.ErrUnauthenticated):
 		return "no credentials, or credentials that are not good"
@@ -123,15 +124,20 @@ func message(err error, status int) string {
 	return ""
 }
 
-// fail answers with the problem of err: echo's HTTPErrorHandler.
+// fail is echo's HTTPErrorHandler.
 func (s *Server) fail(err error, c echo.Context) {
 	if c.Response().Committed {
 		s.log.Warn("error after the answer began", "id", c.Response().Header().Get("X-Request-Id"), "error", err)
 		return
 	}
-	h := c.Response().Header()
-	if !s.limits.counted(h) && !s.limits.take(h, addressCaller(s.peers.Client(c.Request()).IP)) {
-		err = errRateLimit // the router's own errors count as well
+	s.refuse(c.Response(), c.Request(), err)
+}
+
+// refuse answers an API request with the problem of err.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	h := w.Header()
+	if !s.limits.counted(h) && !s.limits.take(h, addressCaller(s.peers.Client(r).IP)) {
+		err = errRateLimit // refusals before the handlers count as well
 	}
 	status, kind, title := problemOf(err)
 	if status >= 500 && status != 503 {
@@ -149,17 +155,13 @@ func (s *Server) fail(err error, c echo.Context) {
 		}
 	}
 	msg := message(err, status)
-	writeProblem(c.Response(), status, problem{Type: problemBase + kind, Title: title, Msg: msg, Detail: msg})
-}
-
-func writeProblem(w http.ResponseWriter, status int, p problem) {
-	body, err := json.Marshal(p)
+	body, err := json.Marshal(problem{Type: problemBase + kind, Title: title, Msg: msg, Detail: msg})
 	if err != nil {
 		panic(err) // four strings
 	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Header().Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	w.Write(body)
 }

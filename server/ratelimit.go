@@ -15,6 +15,9 @@ const (
 	maxCallers = 50_000
 )
 
+// rateHeaders are written as the API's documents have them, not as net/http would.
+var rateHeaders = [...]string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-RateLimit-Window"}
+
 // rateLimit counts API requests of each caller in windows of 15 minutes that
 // begin with the caller's first request (D31). It is safe for concurrent use.
 type rateLimit struct {
@@ -54,11 +57,9 @@ func (l *rateLimit) take(h http.Header, caller string) bool {
 	used, reset := w.used, w.ends.Sub(now)
 	l.mu.Unlock()
 
-	// Set by hand: the names are written as the API's documents have them.
-	h["X-RateLimit-Limit"] = []string{strconv.Itoa(l.limit)}
-	h["X-RateLimit-Remaining"] = []string{strconv.Itoa(max(0, l.limit-used))}
-	h["X-RateLimit-Reset"] = []string{strconv.FormatInt(reset.Milliseconds(), 10)}
-	h["X-RateLimit-Window"] = []string{strconv.Itoa(int(rateWindow / time.Second))}
+	for i, n := range []int64{int64(l.limit), int64(max(0, l.limit-used)), reset.Milliseconds(), int64(rateWindow / time.Second)} {
+		h[rateHeaders[i]] = []string{strconv.FormatInt(n, 10)}
+	}
 	if used > l.limit {
 		h.Set("Retry-After", strconv.FormatInt(int64((reset+time.Second-1)/time.Second), 10))
 		return false
@@ -68,7 +69,7 @@ func (l *rateLimit) take(h http.Header, caller string) bool {
 
 // counted says whether take has seen the request that h answers.
 func (l *rateLimit) counted(h http.Header) bool {
-	return l.limit == 0 || h["X-RateLimit-Limit"] != nil
+	return l.limit == 0 || h[rateHeaders[0]] != nil
 }
 
 // forget makes room: windows that have ended, else any tenth.

@@ -7,6 +7,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,6 +60,9 @@ type Server struct {
 	running  sync.WaitGroup // requests
 }
 
+// apiBodyTime is how long the body of an API request may take.
+const apiBodyTime = 30 * time.Second
+
 // New puts a Server together. It does not listen yet.
 func New(dataDir string, cfg *Config, p Parts) *Server {
 	s := &Server{
@@ -107,20 +111,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 
 	dav := isDAV(r)
-	if err := s.cross.Check(r); err != nil { // SEC-5
-		if dav {
-			http.Error(lw, "requests from other sites' pages are refused", http.StatusForbidden)
-			return
-		}
-		const msg = "requests from other sites' pages are refused"
-		writeProblem(lw, http.StatusForbidden, problem{problemBase + "generic-forbidden", "Forbidden operation.", msg, msg})
-		return
-	}
-	if dav {
+	switch err := s.cross.Check(r); { // SEC-5
+	case err == nil && dav:
 		s.dav.ServeHTTP(lw, r)
-		return
+	case err == nil:
+		if r.ContentLength != 0 {
+			// The API's bodies are small: one that trickles in is cut off. WebDAV's
+			// uploads have deadlines that move (SEC-7).
+			http.NewResponseController(lw).SetReadDeadline(start.Add(apiBodyTime))
+		}
+		s.api.ServeHTTP(lw, r)
+	case dav:
+		http.Error(lw, errCrossSite.Error(), http.StatusForbidden)
+	default:
+		s.refuse(lw, r, errCrossSite)
 	}
-	s.api.ServeHTTP(lw, r)
 }
 
 // isDAV says whether the WebDAV door answers. Besides everything under /dav it
@@ -152,6 +157,14 @@ func isAPI(p string) bool {
 // for at most the configured time. ready, if not nil, is called with the address
 // when connections are accepted. What Run was given stays open: the caller closes it.
 func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) error {
+	var certs []tls.Certificate
+	if s.cfg.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+		if err != nil {
+			return fmt.Errorf("certificate: %w", err)
+		}
+		certs = append(certs, cert)
+	}
 	inner, err := net.Listen("tcp", s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
@@ -170,9 +183,10 @@ func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) error {
 	}
 	serve := func() error { return srv.Serve(l) }
 	scheme := "http"
-	if s.cfg.TLSCert != "" {
+	if certs != nil {
 		scheme = "https"
-		serve = func() error { return srv.ServeTLS(l, s.cfg.TLSCert, s.cfg.TLSKey) }
+		srv.TLSConfig = &tls.Config{Certificates: certs}
+		serve = func() error { return srv.ServeTLS(l, "", "") }
 	}
 	address := inner.Addr().String()
 	if err := writeFile(s.dataDir, addressFile, address+"\n"); err != nil {
