@@ -218,12 +218,11 @@ func (t *Tree) apply(ctx context.Context, name string, i Info, p *patch) (err er
 // writeResults answers a PROPPATCH; a client that asked for little gets nothing when all
 // went well (RFC 8144, section 2.2).
 func writeResults(q *request, href string, changes []propChange, results []propResult) {
-	var l propLister
+	l := propLister{missing: true}
 	l.prefer(q.r.Header)
-	l.missing = !l.missing // now: a short answer is wanted
 	head := q.w.Header()
 	head["Vary"] = varyPrefer
-	if l.missing {
+	if !l.missing {
 		ok := true
 		for _, r := range results {
 			ok = ok && r == resultOK
