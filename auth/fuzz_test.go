@@ -98,3 +98,7 @@ func (empty) Key(context.Context, string) (store.Key, error) {
 func (empty) Token(context.Context, string) (store.Token, error) {
 	return store.Token{}, fs.ErrNotExist
 }
+
+func (empty) User(context.Context, string) (store.User, error) {
+	return store.User{}, fs.ErrNotExist
+}

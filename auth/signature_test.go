@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -181,6 +182,35 @@ func TestVectors(t *testing.T) {
 			if a.UserName != "platform" || a.KeyID == "" || a.Body != v.body {
 				t.Errorf("answer %+v, want the user platform, its key, and the body %q", a, v.body)
 			}
+		})
+	}
+}
+
+// TestVectorsHTTP2: there the target is :path and the host :authority.
+func TestVectorsHTTP2(t *testing.T) {
+	for _, id := range []string{"A", "E", "F"} {
+		t.Run(id, func(t *testing.T) {
+			v := vectorOf(id)
+			w := newSignedWorld(t, v)
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.ProtoMajor != 2 {
+					t.Errorf("the request came by %s", r.Proto)
+				}
+				w.serve(rw, r)
+			}))
+			srv.EnableHTTP2 = true
+			srv.StartTLS()
+			defer srv.Close()
+			req, err := http.NewRequest(v.method, srv.URL+v.target, strings.NewReader(v.body))
+			w.do(err)
+			for name, value := range v.headers() {
+				req.Header.Set(name, value)
+			}
+			req.Host = testHost
+			res, err := srv.Client().Do(req)
+			w.do(err)
+			defer res.Body.Close()
+			want(t, res.StatusCode, 200)
 		})
 	}
 }

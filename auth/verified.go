@@ -37,7 +37,8 @@ type entry struct {
 // not, so that a client that keeps trying an old password costs nothing and does not
 // count as somebody who guesses.
 type verified struct {
-	hashes sync.Pool
+	key    []byte
+	hashes chan *keyedHash // free ones
 
 	mu      sync.RWMutex
 	good    map[digest]*entry
@@ -61,7 +62,8 @@ func newVerified() *verified {
 	key := make([]byte, sha256.Size)
 	rand.Read(key) // never fails; not Options.Rand, which a test may make predictable
 	return &verified{
-		hashes:  sync.Pool{New: func() any { return &keyedHash{Hash: hmac.New(sha256.New, key)} }},
+		key:     key,
+		hashes:  make(chan *keyedHash, 16),
 		good:    make(map[digest]*entry),
 		refused: make(map[digest]refusal),
 	}
@@ -69,14 +71,22 @@ func newVerified() *verified {
 
 // sum is the keyed hash of text.
 func (v *verified) sum(text string) digest {
-	h := v.hashes.Get().(*keyedHash)
-	h.Reset()
+	var h *keyedHash
+	select {
+	case h = <-v.hashes:
+		h.Reset()
+	default:
+		h = &keyedHash{Hash: hmac.New(sha256.New, v.key)}
+	}
 	h.text = append(h.text[:0], text...)
 	h.Write(h.text)
 	clear(h.text)
 	h.sum = h.Sum(h.sum[:0])
 	d := digest(h.sum)
-	v.hashes.Put(h)
+	select {
+	case v.hashes <- h:
+	default:
+	}
 	return d
 }
 
