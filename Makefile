@@ -7,7 +7,7 @@ DATA ?= ./davit-data
 .PHONY: build run test test-long check bench fuzz clean
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) .
+	$(GO) build -o $(BIN) .
 
 # Serve on http://127.0.0.1:8080 with a folder Home for the user admin.
 run: build

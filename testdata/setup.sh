@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the Debian packages that the tests (or, with "bench", the benchmark)
-# need; without the right to do so it names the missing ones and fails.
+# need (gcc is for the race detector); without the right to do so it names the missing ones and fails.
 set -eu
 
-packages="curl:curl git:git litmus:litmus cadaver:cadaver mount.davfs:davfs2 rclone:rclone"
+packages="gcc:gcc /usr/include/stdlib.h:libc6-dev curl:curl git:git litmus:litmus cadaver:cadaver mount.davfs:davfs2 rclone:rclone"
 if [ "${1:-}" = bench ]; then
 	packages="apache2:apache2 nginx:nginx-extras lighttpd:lighttpd /usr/lib/lighttpd/mod_webdav.so:lighttpd-mod-webdav"
 fi
