@@ -104,6 +104,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("not installed: %s; on Debian: apt-get install %[1]s", strings.Join(pkgs, " "))
 	}
 
+	before := load()
 	var servers []*server
 	var versions []string
 	for _, name := range names {
@@ -151,7 +152,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 
 	table := markdown(work, names, cells, setting{
-		rounds: *rounds, duration: *duration, dir: dir, versions: versions, now: time.Now(),
+		rounds: *rounds, duration: *duration, dir: dir, versions: versions, load: before, now: time.Now(),
 	})
 	fmt.Fprintln(stdout, table)
 	for _, line := range slower(work, cells) {

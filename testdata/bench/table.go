@@ -18,6 +18,7 @@ type setting struct {
 	duration time.Duration
 	dir      string
 	versions []string
+	load     string // of the machine, before the first row
 	now      time.Time
 }
 
@@ -55,8 +56,8 @@ func printCell(w io.Writer, c cell) {
 // markdown returns the tables.
 func markdown(work []row, servers []string, cells []cell, in setting) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s, %d rounds of %s a row and server, medians. %s.\n\n",
-		in.now.Format(time.DateOnly), in.rounds, in.duration, machine(in.dir))
+	fmt.Fprintf(&b, "Measured %s, rounds of a row and server: %d, of %s each, medians. %s; load before: %s.\n\n",
+		in.now.Format(time.DateOnly), in.rounds, in.duration, machine(in.dir), in.load)
 	fmt.Fprintf(&b, "Versions: %s.\n", strings.Join(in.versions, "; "))
 	for _, t := range []struct {
 		title string
@@ -155,6 +156,17 @@ func machine(dir string) string {
 	}
 	return fmt.Sprintf("%s, %d cores, %s, files on %s, %s",
 		processor(), runtime.NumCPU(), kernel, fileSystem(dir), runtime.Version())
+}
+
+// load returns the number of processes that ran or wanted to in the last minute:
+// if it is not near zero before the first row, others work on the machine.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(text), " ")
+	return first
 }
 
 func processor() string {
