@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io/fs"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -346,6 +347,18 @@ func TestPropfindValues(t *testing.T) {
 		a := readAnswer(t, d.want(t, 207, "ann", "PROPFIND", target, propBody("D:quota-available-bytes", "D:quota-used-bytes", "D:getetag"), "Depth: 0"))[target]
 		if used(a, "DAV:quota-used-bytes") != 6 || used(a, "DAV:quota-available-bytes") <= 0 || !strings.HasPrefix(a["DAV:getetag"], `200 "`) {
 			t.Errorf("%s: %v", target, a)
+		}
+	}
+}
+
+func TestAppendDates(t *testing.T) {
+	for _, ns := range []int64{0, -1, 1, math.MinInt64, math.MaxInt64, 951782400e9, 1e18, 1709164799e9, 1709164800e9, -86400e9 * 365} {
+		at := time.Unix(0, ns).UTC()
+		if got, want := string(appendHTTPDate(nil, ns)), at.Format(http.TimeFormat); got != want {
+			t.Errorf("HTTP date of %d is %q, want %q", ns, got, want)
+		}
+		if got, want := string(appendISODate(nil, ns)), at.Format("2006-01-02T15:04:05Z"); got != want {
+			t.Errorf("ISO date of %d is %q, want %q", ns, got, want)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package davfs
 
 import (
 	"encoding/xml"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,13 +123,13 @@ func (d *described) appendLive(b []byte, id liveID) (_ []byte, ok bool) {
 	}
 	switch id {
 	case propCreationdate:
-		b = d.created().AppendFormat(b, "2006-01-02T15:04:05Z")
+		b = appendISODate(b, d.created())
 	case propGetlastmodified, propWin32Modified:
-		b = d.ModTime().AppendFormat(b, http.TimeFormat)
+		b = appendHTTPDate(b, d.MTime)
 	case propWin32Created:
-		b = d.created().AppendFormat(b, http.TimeFormat)
+		b = appendHTTPDate(b, d.created())
 	case propWin32Accessed:
-		b = d.ModTime().AppendFormat(b, http.TimeFormat) // nobody keeps access times
+		b = appendHTTPDate(b, d.MTime) // nobody keeps access times
 	case propWin32Attributes:
 		if d.Dir {
 			b = append(b, "00000010"...)
@@ -205,11 +204,36 @@ func (d *described) appendLive(b []byte, id liveID) (_ []byte, ok bool) {
 }
 
 // created is the birth time, or on a file system without it the time of the last change.
-func (d *described) created() time.Time {
+func (d *described) created() int64 {
 	if d.Birth == 0 {
-		return d.ModTime()
+		return d.MTime
 	}
-	return time.Unix(0, d.Birth).UTC()
+	return d.Birth
+}
+
+// appendHTTPDate is time.Time.AppendFormat of http.TimeFormat in a quarter of the time, which
+// was most of what a listing cost. The time is in ns since 1970, so its year has four digits.
+func appendHTTPDate(b []byte, ns int64) []byte {
+	t := time.Unix(0, ns).UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	const days, months = "SunMonTueWedThuFriSat", "JanFebMarAprMayJunJulAugSepOctNovDec"
+	b = append(b, days[3*t.Weekday():][:3]...)
+	b = append(b, ',', ' ', byte('0'+day/10), byte('0'+day%10), ' ')
+	b = append(b, months[3*(month-1):][:3]...)
+	b = append(b, ' ', byte('0'+year/1000), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10), ' ',
+		byte('0'+hour/10), byte('0'+hour%10), ':', byte('0'+minute/10), byte('0'+minute%10), ':', byte('0'+second/10), byte('0'+second%10))
+	return append(b, " GMT"...)
+}
+
+// appendISODate is the same for the form of RFC 3339.
+func appendISODate(b []byte, ns int64) []byte {
+	t := time.Unix(0, ns).UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	return append(b, byte('0'+year/1000), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10), '-',
+		byte('0'+month/10), byte('0'+month%10), '-', byte('0'+day/10), byte('0'+day%10), 'T',
+		byte('0'+hour/10), byte('0'+hour%10), ':', byte('0'+minute/10), byte('0'+minute%10), ':', byte('0'+second/10), byte('0'+second%10), 'Z')
 }
 
 // appendPrincipal names a user as RFC 3744 wants it, by a URL of his own.
