@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -18,7 +17,6 @@ import (
 	"davit/auth"
 	"davit/davfs"
 	"davit/server"
-	"davit/store"
 	"davit/web"
 
 	"github.com/alecthomas/kong"
@@ -139,39 +137,26 @@ func (c *serve) Run(env *server.Env) (err error) {
 	ending := context.WithoutCancel(ctx)
 	defer func() { err = errors.Join(err, files.Close(ending), access.Flush(ending)) }()
 
-	terminal := term.IsTerminal(int(env.Stderr.Fd()))
-	first, password, err := server.FirstStart(ctx, env.Data, st, access, os.Getenv("DAVIT_ADMIN_PASSWORD"), terminal)
+	password, folder, err := server.FirstStart{
+		Dir: env.Data, Password: os.Getenv("DAVIT_ADMIN_PASSWORD"),
+		Terminal: term.IsTerminal(int(env.Stderr.Fd())), Folder: c.FirstFolder,
+	}.Run(ctx, st, access, files)
 	if err != nil {
 		return err
 	}
-	var ready func(net.Addr)
+	hint := server.PasswordHint(env.Data)
 	if password != "" {
 		fmt.Fprintf(env.Stderr, "The password of the user admin, shown only now: %s\n", password)
+		hint = "shown above"
 	}
-	if c.FirstFolder != "" {
-		if ready, err = c.firstFolder(env, st, files, first, password); err != nil {
-			return err
+	ready := func(addr net.Addr) {
+		if folder.ID != "" {
+			server.MountHelp(env.Stdout, &c.Config, addr, folder, hint)
 		}
 	}
 	return server.New(env.Data, &c.Config, server.Parts{
 		Store: st, Auth: access, Files: files, Peers: peers, Page: web.Handler(), Log: log.Logger,
 	}).Run(ctx, ready)
-}
-
-// firstFolder makes the folder of --first-folder, and gives what is to be done
-// when the server listens: print how to mount it.
-func (c *serve) firstFolder(env *server.Env, st *store.Store, files *davfs.FS, first bool, password string) (func(net.Addr), error) {
-	f, err := server.FirstFolder(env.Context, st, files, c.FirstFolder, first)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // renamed or deleted since the first start
-	}
-	if err != nil {
-		return nil, fmt.Errorf("first folder: %w", err)
-	}
-	if password == "" {
-		password = server.PasswordHint(env.Data)
-	}
-	return func(addr net.Addr) { server.MountHelp(env.Stdout, &c.Config, addr, f, password) }, nil
 }
 
 type version struct{}

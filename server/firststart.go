@@ -8,8 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"davit/auth"
 	"davit/davfs"
@@ -19,70 +21,90 @@ import (
 // adminName is the user that the first start makes.
 const adminName = "admin"
 
-// startedSetting is set when the first start is over: an administrator who is
-// removed later does not come back.
+// startedSetting is set when the first start is over: an administrator or a
+// folder that is removed later does not come back.
 const startedSetting = "started"
 
-// FirstStart makes the user admin in a new installation, with the given password
-// or a random one (D26). A random one is returned if show, for a terminal, else
-// it is in the file admin-password.
-func FirstStart(ctx context.Context, dir string, st *store.Store, a *auth.Auth, password string, show bool) (first bool, shown string, err error) {
-	if _, err := st.Setting(ctx, startedSetting); !errors.Is(err, fs.ErrNotExist) {
-		return false, "", err
+// FirstStart is what a new installation gets: the user admin, and a folder of it.
+type FirstStart struct {
+	Dir      string // data directory
+	Password string // of admin; "" makes a random one (D26)
+	Terminal bool   // a random password can be shown, and need not be in a file
+	Folder   string // title of the folder; "" for none
+}
+
+// Run makes what is missing, once: broken off, it goes on at the next start. It
+// returns a password that is to be shown, and the folder, also at later starts; its
+// ID is empty if there is none.
+func (f FirstStart) Run(ctx context.Context, st *store.Store, a *auth.Auth, files *davfs.FS) (show string, folder store.Folder, err error) {
+	_, err = st.Setting(ctx, startedSetting)
+	first := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !first {
+		return "", folder, err
 	}
-	random := password == ""
-	if random {
+	if first {
+		if show, err = f.admin(ctx, st, a); err != nil {
+			return "", folder, fmt.Errorf("make the user %s: %w", adminName, err)
+		}
+	}
+	if f.Folder != "" {
+		if folder, err = f.folder(ctx, st, files, first); err != nil {
+			return "", folder, fmt.Errorf("first folder: %w", err)
+		}
+	}
+	if first {
+		err = st.SetSetting(ctx, startedSetting, Version())
+	}
+	return show, folder, err
+}
+
+func (f FirstStart) admin(ctx context.Context, st *store.Store, a *auth.Auth) (show string, err error) {
+	if _, err := st.UserByName(ctx, adminName); !errors.Is(err, fs.ErrNotExist) {
+		return "", err // made by "davit user add", or by a start that broke off
+	}
+	password := f.Password
+	if password == "" {
 		password = rand.Text()
+		if f.Terminal {
+			show = password
+		} else if err := writeFile(f.Dir, passwordFile, password+"\n"); err != nil {
+			return "", err
+		}
 	}
 	hash, err := a.HashPassword(ctx, password)
 	if err != nil {
-		return false, "", err
-	}
-	file := filepath.Join(dir, passwordFile)
-	if random && !show {
-		if err := writeFile(dir, passwordFile, password+"\n"); err != nil {
-			return false, "", err
-		}
+		return "", err
 	}
 	_, err = st.CreateUser(ctx, store.User{
 		Name: adminName, Admin: true, PasswordHash: hash,
 		Limits: store.Limits{MaxFolders: store.Default, MaxBytes: store.Default, MaxFiles: store.Default},
 	})
-	exists := errors.Is(err, fs.ErrExist) // made by "davit user add" before
-	if exists {
-		os.Remove(file)
-	} else if err != nil {
-		return false, "", fmt.Errorf("make the user %s: %w", adminName, err)
-	}
-	if err := st.SetSetting(ctx, startedSetting, Version()); err != nil {
-		return false, "", err
-	}
-	if random && show && !exists {
-		shown = password
-	}
-	return true, shown, nil
+	return show, err
 }
 
-// FirstFolder finds admin's folder of this title; at the first start it makes it.
-func FirstFolder(ctx context.Context, st *store.Store, files *davfs.FS, title string, first bool) (store.Folder, error) {
+// folder finds admin's folder; at the first start it makes it.
+func (f FirstStart) folder(ctx context.Context, st *store.Store, files *davfs.FS, first bool) (store.Folder, error) {
 	u, err := st.UserByName(ctx, adminName)
+	if errors.Is(err, fs.ErrNotExist) && !first {
+		return store.Folder{}, nil // removed since
+	}
 	if err != nil {
-		return store.Folder{}, fmt.Errorf("user %s: %w", adminName, err)
+		return store.Folder{}, err
 	}
 	all, err := st.FoldersOf(ctx, u.ID)
 	if err != nil {
 		return store.Folder{}, err
 	}
 	for _, m := range all {
-		if m.Folder.OwnerID == u.ID && m.Folder.Title == title {
+		if m.Folder.OwnerID == u.ID && m.Folder.Title == f.Folder {
 			return m.Folder, nil
 		}
 	}
 	if !first {
-		return store.Folder{}, fs.ErrNotExist
+		return store.Folder{}, nil // renamed or deleted since
 	}
 	return files.CreateFolder(ctx, store.NewFolder{
-		Folder:      store.Folder{OwnerID: u.ID, Title: title, MaxBytes: store.Default, MaxFiles: store.Default},
+		Folder:      store.Folder{OwnerID: u.ID, Title: f.Folder, MaxBytes: store.Default, MaxFiles: store.Default},
 		UniqueTitle: true,
 	})
 }
@@ -99,6 +121,11 @@ func PasswordHint(dir string) string {
 // MountHelp writes how to mount a folder, ready to paste.
 func MountHelp(w io.Writer, cfg *Config, addr net.Addr, f store.Folder, password string) {
 	scheme, dav, host := "http", "dav", addr.String()
+	if ap, err := netip.ParseAddrPort(host); err == nil && ap.Addr().IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			host = net.JoinHostPort(name, strconv.Itoa(int(ap.Port())))
+		}
+	}
 	if len(cfg.PublicURL) > 0 {
 		scheme, host = cfg.PublicURL[0].Scheme, cfg.PublicURL[0].Host
 	} else if cfg.TLSCert != "" {

@@ -27,15 +27,16 @@ import (
 
 // house is a whole server in a directory of its own, listening.
 type house struct {
-	t     *testing.T
-	dir   string
-	url   string
-	store *store.Store
-	auth  *auth.Auth
-	files *davfs.FS
-	clock *clock
-	log   *bytes.Buffer // read it after stop
-	stop  func()
+	t      *testing.T
+	dir    string
+	url    string
+	store  *store.Store
+	auth   *auth.Auth
+	files  *davfs.FS
+	server *Server
+	clock  *clock
+	log    *bytes.Buffer // read it after stop
+	stop   func()
 }
 
 // clock is a time that tests set.
@@ -98,13 +99,18 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 	if err := h.files.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "page") })
-	s := New(h.dir, cfg, Parts{
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "panic" {
+			panic("boom")
+		}
+		io.WriteString(w, "page")
+	})
+	h.server = New(h.dir, cfg, Parts{
 		Store: h.store, Auth: h.auth, Files: h.files, Peers: peers, Page: page, Log: log.Logger, Now: h.clock.now,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	addr, ended := make(chan net.Addr, 1), make(chan error, 1)
-	go func() { ended <- s.Run(ctx, func(a net.Addr) { addr <- a }) }()
+	go func() { ended <- h.server.Run(ctx, func(a net.Addr) { addr <- a }) }()
 	select {
 	case a := <-addr:
 		h.url = "http://" + a.String()

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -327,9 +328,10 @@ func TestFirstStart(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHouse(t)
 			file := filepath.Join(h.dir, passwordFile)
-			first, shown, err := FirstStart(t.Context(), h.dir, h.store, h.auth, c.password, c.terminal)
-			if err != nil || !first || (shown != "") != c.shown {
-				t.Fatalf("got %v, %q, %v", first, shown, err)
+			start := FirstStart{Dir: h.dir, Password: c.password, Terminal: c.terminal, Folder: "Home"}
+			shown, folder, err := start.Run(t.Context(), h.store, h.auth, h.files)
+			if err != nil || folder.Title != "Home" || (shown != "") != c.shown {
+				t.Fatalf("got %q, %v, %v", shown, folder, err)
 			}
 			password := c.password + shown
 			if text, err := os.ReadFile(file); (err == nil) != c.file {
@@ -340,16 +342,114 @@ func TestFirstStart(t *testing.T) {
 					t.Errorf("mode %v", info.Mode())
 				}
 			}
-			r := h.request("GET", "/v2/folder/x", "")
-			r.SetBasicAuth("admin", password)
-			if a := h.do(r); a.status != 404 {
-				t.Errorf("signing in as admin: %d", a.status)
+			signIn := func() {
+				t.Helper()
+				r := h.request("GET", "/v2/folder/"+folder.ID, "")
+				r.SetBasicAuth("admin", password)
+				if a := h.do(r); a.status != 200 {
+					t.Errorf("the folder as admin: %d", a.status)
+				}
 			}
-			first, shown, err = FirstStart(t.Context(), h.dir, h.store, h.auth, "", true)
-			if err != nil || first || shown != "" {
-				t.Errorf("second start: %v, %q, %v", first, shown, err)
+			signIn()
+
+			again, same, err := start.Run(t.Context(), h.store, h.auth, h.files)
+			if err != nil || again != "" || same.ID != folder.ID {
+				t.Errorf("second start: %q, %v, %v", again, same, err)
+			}
+			signIn()
+			if err := h.files.DeleteFolder(t.Context(), folder.ID); err != nil {
+				t.Fatal(err)
+			}
+			if _, gone, err := start.Run(t.Context(), h.store, h.auth, h.files); err != nil || gone.ID != "" {
+				t.Errorf("a deleted folder came back: %v, %v", gone, err)
 			}
 		})
+	}
+}
+
+func TestFirstStartGoesOn(t *testing.T) {
+	h := newHouse(t)
+	start := FirstStart{Dir: h.dir}
+	if _, err := start.admin(t.Context(), h.store, h.auth); err != nil { // and the power went
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(h.dir, passwordFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start.Folder = "Home"
+	if _, folder, err := start.Run(t.Context(), h.store, h.auth, h.files); err != nil || folder.ID == "" {
+		t.Errorf("got %v, %v, want the folder", folder, err)
+	}
+	if after, err := os.ReadFile(filepath.Join(h.dir, passwordFile)); err != nil || string(after) != string(before) {
+		t.Errorf("the password file changed from %q to %q, %v", before, after, err)
+	}
+}
+
+func TestMountHelp(t *testing.T) {
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := PublicURL{}
+	if err := public.UnmarshalText([]byte("https://files.example.org")); err != nil {
+		t.Fatal(err)
+	}
+	f := store.Folder{ID: "0b6ee9b5c2d44a6fb0a4f3a5c1f1d7e2", Title: "Home"}
+	for _, c := range []struct {
+		cfg  Config
+		addr string
+		want string
+	}{
+		{Config{}, "127.0.0.1:8080", "http://127.0.0.1:8080/dav/" + f.ID + "/"},
+		{Config{TLSCert: "x"}, "127.0.0.1:443", "davs://admin@127.0.0.1:443/dav/" + f.ID + "/"},
+		{Config{}, "[::]:8080", "http://" + name + ":8080/dav/" + f.ID + "/"},
+		{Config{PublicURL: []PublicURL{public}}, "[::]:8080", "https://files.example.org/dav/" + f.ID + "/"},
+	} {
+		var out strings.Builder
+		addr, err := net.ResolveTCPAddr("tcp", c.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		MountHelp(&out, &c.cfg, addr, f, "secret")
+		if !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "%!") {
+			t.Errorf("%s: no %s in:\n%s", c.addr, c.want, &out)
+		}
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	h := newHouse(t)
+	status := func(target string) int {
+		w := httptest.NewRecorder()
+		h.server.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+		return w.Code
+	}
+	if live, ready := status("/livez"), status("/readyz"); live != 200 || ready != 200 {
+		t.Errorf("running: %d, %d, want 200, 200", live, ready)
+	}
+	h.stop()
+	if live, ready := status("/livez"), status("/readyz"); live != 200 || ready != 503 {
+		t.Errorf("stopping: %d, %d, want 200, 503", live, ready)
+	}
+	h.server.stopping.Store(false)
+	if ready := status("/readyz"); ready != 503 {
+		t.Errorf("without a database: %d, want 503", ready)
+	}
+}
+
+func TestPanicIsOneRequestsTrouble(t *testing.T) {
+	h := newHouse(t)
+	a := h.do(h.request("GET", "/?panic", ""))
+	if a.status != 500 || strings.Contains(a.body, "boom") {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if a := h.do(h.request("GET", "/", "")); a.status != 200 {
+		t.Errorf("afterwards: %d", a.status)
+	}
+	h.stop()
+	if text := h.log.String(); !strings.Contains(text, "boom") || !strings.Contains(text, `"status":500`) {
+		t.Errorf("the log:\n%s", text)
 	}
 }
 
