@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -227,6 +229,68 @@ func TestLockDiscovery(t *testing.T) {
 	d.want(t, 423, "root", "LOCK", "/dav/Home/dir/f", lockBody("exclusive", ""), "If: (<"+own+">)")
 	d.want(t, 204, "bob", "PUT", "/dav/Home/dir/f", "x", "If: (<"+own+">)")
 	d.want(t, 423, "ann", "PUT", "/dav/Home/dir/f", "x", "If: (<"+own+">)")
+}
+
+// TestLockOnce has many clients make one file by LOCK: one gets it, and the others make nothing.
+func TestLockOnce(t *testing.T) {
+	d := newDoor(t, HandlerOptions{})
+	for _, name := range []string{"a", "b", "c"} {
+		var wg sync.WaitGroup
+		codes := make([]int, 16)
+		for i := range codes {
+			wg.Go(func() {
+				codes[i] = d.do(t, []string{"ann", "bob"}[i%2], "LOCK", "/dav/Home/"+name, lockBody("exclusive", "")).Code
+			})
+		}
+		wg.Wait()
+		slices.Sort(codes)
+		if codes[0] != 201 || codes[1] != 423 || codes[15] != 423 {
+			t.Errorf("statuses %d", codes)
+		}
+	}
+	d.wantUsage(t, d.home)
+}
+
+// TestLockMembers holds locks on a collection itself against changes of its members (LCK-8).
+func TestLockMembers(t *testing.T) {
+	d := newDoor(t, HandlerOptions{})
+	d.write(t, "dir/f", "x")
+	d.write(t, "other/f", "x")
+	token := d.lock(t, "ann", "/dav/Home/dir", lockBody("exclusive", ""), "Depth: 0")
+	submit := "If: </dav/Home/dir> (<" + token + ">)"
+	for _, c := range []struct {
+		method, target, body, header string
+		status                       int // without the token; with it, it must succeed
+	}{
+		{"PUT", "/dav/Home/dir/f", "changed", "", 204}, // not a change of the collection
+		{"PUT", "/dav/Home/dir/new", "x", "", 423},
+		{"MKCOL", "/dav/Home/dir/sub", "", "", 423},
+		{"LOCK", "/dav/Home/dir/locked", lockBody("shared", ""), "", 423},
+		{"COPY", "/dav/Home/other/f", "", "Destination: /dav/Home/dir/copy", 423},
+		{"COPY", "/dav/Home/dir/f", "", "Destination: /dav/Home/other/copy", 201},
+		{"MOVE", "/dav/Home/other/f", "", "Destination: /dav/Home/dir/moved", 423},
+		{"MOVE", "/dav/Home/dir/f", "", "Destination: /dav/Home/other/moved", 423},
+		{"DELETE", "/dav/Home/dir/new", "", "", 423},
+		{"DELETE", "/dav/Home/dir", "", "", 423},
+	} {
+		headers := []string{"X: y"}
+		if c.header != "" {
+			headers = append(headers, c.header)
+		}
+		d.want(t, c.status, "ann", c.method, c.target, c.body, headers...)
+		if c.status != 423 {
+			continue
+		}
+		d.want(t, c.status, "bob", c.method, c.target, c.body, append(headers, submit)...)
+		w := d.do(t, "ann", c.method, c.target, c.body, append(headers, submit)...)
+		if w.Code != 201 && w.Code != 204 {
+			t.Errorf("%s %s with the token: %d\n%s", c.method, c.target, w.Code, w.Body)
+		}
+		if c.method == "LOCK" {
+			d.want(t, 204, "ann", "UNLOCK", c.target, "", "Lock-Token: "+w.Header().Get("Lock-Token"))
+		}
+	}
+	d.want(t, 201, "bob", "MKCOL", "/dav/Home/dir", "") // the lock went with its collection
 }
 
 // TestLocksSurvive closes the server and opens it again (LCK-13).
