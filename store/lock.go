@@ -39,7 +39,7 @@ func (s *Store) Locks(ctx context.Context, folderID string) ([]Lock, error) {
 // SaveLock writes a lock, in place of one with the same token. fs.ErrNotExist if
 // its folder is gone. Whether locks conflict is not asked.
 func (s *Store) SaveLock(ctx context.Context, l Lock) error {
-	return named(s.write(ctx, relaxed, func(t tx) error {
+	return named(s.writeOne(ctx, relaxed, func(t tx) error {
 		_, err := t.exec(`INSERT INTO locks (token, folder_id, path, infinite, shared, owner_xml, user_id, timeout, expires, created)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 			ON CONFLICT (token) DO UPDATE SET folder_id = excluded.folder_id, path = excluded.path,
@@ -58,7 +58,11 @@ func (s *Store) DeleteLocks(ctx context.Context, tokens ...string) error {
 	if len(tokens) == 0 {
 		return nil
 	}
-	return s.write(ctx, relaxed, func(t tx) error {
+	write := s.write
+	if len(tokens) == 1 {
+		write = s.writeOne
+	}
+	return write(ctx, relaxed, func(t tx) error {
 		for _, token := range tokens {
 			if _, err := t.exec(`DELETE FROM locks WHERE token = $1`, token); err != nil {
 				return err

@@ -193,6 +193,7 @@ const (
 // job is one caller's write, waiting for its turn.
 type job struct {
 	kind kind
+	one  bool // fn is one statement, which undoes itself if it fails
 	fn   func(tx) error
 	err  error
 	done chan struct{} // closed when err is final
@@ -203,10 +204,18 @@ type job struct {
 // transaction, so that they share its commit; an error of fn undoes what that fn
 // did and nothing else. fn must not keep its tx, nor use the Store.
 func (s *Store) write(ctx context.Context, k kind, fn func(tx) error) error {
+	return s.run(ctx, &job{kind: k, fn: fn, done: make(chan struct{})})
+}
+
+// writeOne is write for an fn that is a single statement.
+func (s *Store) writeOne(ctx context.Context, k kind, fn func(tx) error) error {
+	return s.run(ctx, &job{kind: k, one: true, fn: fn, done: make(chan struct{})})
+}
+
+func (s *Store) run(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{kind: k, fn: fn, done: make(chan struct{})}
 	s.mu.Lock()
 	s.queue = append(s.queue, j)
 	s.mu.Unlock()
@@ -237,6 +246,9 @@ func (s *Store) withdraw(j *job) bool {
 // flush runs all jobs that wait, and opens the gate again.
 func (s *Store) flush() {
 	defer func() { <-s.gate }()
+	// Callers that are about to write come first, so that they share the commit: it costs
+	// more than all that it commits.
+	runtime.Gosched()
 	s.mu.Lock()
 	jobs := s.queue
 	s.queue = nil
@@ -280,6 +292,13 @@ func (s *Store) commit(jobs []*job) error {
 		}
 	}()
 	for _, j := range jobs {
+		if j.one {
+			j.err = convert(j.fn(t))
+			if j.err != nil && !errors.Is(j.err, fs.ErrNotExist) && !errors.Is(j.err, fs.ErrExist) {
+				return j.err // worse than a refused row: SQLite may have ended the transaction
+			}
+			continue
+		}
 		if len(jobs) == 1 {
 			if j.err = convert(j.fn(t)); j.err != nil {
 				return j.err
