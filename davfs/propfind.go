@@ -45,7 +45,12 @@ func (h *Handler) servePropfind(q *request) error {
 	l := &propLister{h: h, q: q, pf: pf, missing: true}
 	l.prefer(q.r.Header)
 	buf := listBuffers.Get().(*[]byte)
-	defer func() { *buf = l.b[:0]; listBuffers.Put(buf) }()
+	defer func() {
+		if cap(l.b) <= maxPooledBuffer {
+			*buf = l.b[:0]
+			listBuffers.Put(buf)
+		}
+	}()
 	l.b = append((*buf)[:0], xmlHead...)
 	l.b = append(l.b, `<D:multistatus xmlns:D="DAV:">`...)
 	if q.tree == nil {
@@ -90,10 +95,11 @@ type pendingResponse struct {
 }
 
 const (
-	sendAt        = 32 << 10
-	queryAtOnce   = 200
-	sendListTime  = 2 * time.Minute // for one piece of sendAt bytes (SEC-7)
-	initialBuffer = sendAt + 4<<10
+	sendAt          = 32 << 10
+	queryAtOnce     = 100
+	sendListTime    = 2 * time.Minute // for one piece of sendAt bytes (SEC-7)
+	initialBuffer   = sendAt + 4<<10
+	maxPooledBuffer = 4 * sendAt // one that large properties made larger is not kept
 )
 
 var listBuffers = sync.Pool{New: func() any { b := make([]byte, 0, initialBuffer); return &b }}
