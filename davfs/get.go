@@ -271,6 +271,8 @@ func (h *Handler) listCollection(q *request) error {
 	if !i.Dir {
 		return pathError("open", q.name, unix.ENOENT) // it changed its kind since it was opened
 	}
+	q.w.Header()["ETag"] = []string{q.tree.ETag(q.name, i)} // of 304 too (RFC 9110, section 15.4.5)
+	q.w.Header().Set("Last-Modified", i.ModTime().Format(http.TimeFormat))
 	if q.conditional() {
 		if err := h.checkConditions(q, true, i); err != nil {
 			return err
@@ -284,8 +286,6 @@ func (h *Handler) listCollection(q *request) error {
 	if err != nil {
 		return err
 	}
-	q.w.Header()["ETag"] = []string{q.tree.ETag(q.name, i)}
-	q.w.Header().Set("Last-Modified", i.ModTime().Format(http.TimeFormat))
 	title := baseOf(q.name)
 	if q.name == "" {
 		title = q.mount.Folder.Title

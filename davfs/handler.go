@@ -106,10 +106,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := request{w: w, r: r}
+	defer func() { q.tree.Close() }() // also when a broken download ends in a panic
 	if err := h.serve(&q); err != nil {
 		h.fail(&q, err)
 	}
-	q.tree.Close()
 }
 
 // serveOptions answers alike for every path, without a look at the store (MET-1, MET-2).
