@@ -265,6 +265,9 @@ func readBody(body io.Reader, limit int) ([]byte, error) {
 		if err == io.EOF {
 			return data, nil
 		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, badRequest("the XML body broke off")
+		}
 		if err != nil {
 			return nil, err
 		}

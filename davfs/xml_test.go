@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func dav(local string) xml.Name { return xml.Name{Space: "DAV:", Local: local} }
@@ -112,17 +113,17 @@ func TestReadPropfind(t *testing.T) {
 		}
 	})
 	t.Run("broken body", func(t *testing.T) {
-		if _, err := readPropfind(io.MultiReader(strings.NewReader("<prop"), brokenReader{})); !errors.Is(err, errBroken) {
+		if _, err := readPropfind(io.MultiReader(strings.NewReader("<prop"), iotest.ErrReader(errBroken))); !errors.Is(err, errBroken) {
 			t.Errorf("error %v, want the reader's", err)
+		}
+		short := io.MultiReader(strings.NewReader("<prop"), iotest.ErrReader(io.ErrUnexpectedEOF))
+		if _, err := readPropfind(short); errStatus(t, err) != 400 {
+			t.Errorf("a body that broke off: %v", err)
 		}
 	})
 }
 
 var errBroken = errors.New("broken")
-
-type brokenReader struct{}
-
-func (brokenReader) Read([]byte) (int, error) { return 0, errBroken }
 
 func utf16Text(s string) string {
 	b := []byte{0xff, 0xfe}
