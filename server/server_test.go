@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -216,6 +217,44 @@ func TestTLS(t *testing.T) {
 		if res.ProtoMajor != 2 || res.StatusCode == 401 || res.StatusCode == 403 {
 			t.Errorf("GET %s: %s %s, want HTTP/2 and the password taken", target, res.Proto, res.Status)
 		}
+	}
+}
+
+func TestPasswordsOverOpenConnections(t *testing.T) {
+	local := Network{netip.MustParsePrefix("127.0.0.1/32")}
+	https := map[string]string{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
+	for _, c := range []struct {
+		name    string
+		change  func(*Config)
+		header  map[string]string
+		refused bool
+	}{
+		{"open listener", func(*Config) {}, nil, true},
+		{"a stranger says https", func(*Config) {}, https, true},
+		{"allowed", func(c *Config) { c.PlainBasic = true }, nil, false},
+		{"a proxy says https", func(c *Config) { c.TrustedProxy = []Network{local} }, https, false},
+		{"a proxy says nothing", func(c *Config) { c.TrustedProxy = []Network{local} }, map[string]string{"X-Forwarded-For": "192.0.2.1"}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHouse(t, func(cfg *Config) { cfg.Listen = "0.0.0.0:0" }, c.change)
+			_, port, _ := net.SplitHostPort(strings.TrimPrefix(h.url, "http://"))
+			h.url = "http://127.0.0.1:" + port
+			ann := h.caller("ann")
+			for _, target := range []string{"/v2/folder/x", "/dav/"} {
+				r := ann.request("GET", target, "")
+				r.SetBasicAuth("ann", ann.token)
+				for k, v := range c.header {
+					r.Header.Set(k, v)
+				}
+				a := h.do(r)
+				if (a.status == 403) != c.refused || c.refused && !strings.Contains(a.body, "--allow-plain-basic") {
+					t.Errorf("GET %s: %d %s", target, a.status, a.body)
+				}
+			}
+			if a := h.do(ann.sign(vector("D", ""))); a.status != 404 {
+				t.Errorf("a signed request: %d %s", a.status, a.body)
+			}
+		})
 	}
 }
 
