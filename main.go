@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -98,6 +99,10 @@ type serve struct{ server.Config }
 // Run wires the parts together and serves until the context ends.
 func (c *serve) Run(env *server.Env) (err error) {
 	ctx := env.Context
+	if os.Getenv("GOGC") == "" {
+		// Little stays in memory, so the collector would run all the time for nothing.
+		debug.SetGCPercent(400)
+	}
 	log := server.NewLog(env.Stderr, c.LogLevel)
 	defer log.Close()
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -124,6 +125,7 @@ func (ids *requestIDs) next(now time.Time) string {
 // it stands for: sendfile (io.ReaderFrom) and http.ResponseController still work.
 type response struct {
 	http.ResponseWriter
+	conn   *connDeadline
 	status int
 	bytes  int64
 
@@ -184,8 +186,35 @@ const answerTime = 2 * time.Minute
 
 func (w *response) begin(status int) {
 	w.status = status
+	now := time.Now()
+	if w.conn != nil {
+		if now.Sub(w.conn.set) < answerTime/4 {
+			return
+		}
+		w.conn.set = now
+	}
 	// An error means that this writer has no deadlines.
-	http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(answerTime))
+	http.NewResponseController(w.ResponseWriter).SetWriteDeadline(now.Add(answerTime))
+}
+
+// connDeadline is when an HTTP/1 connection last got its deadline: requests that follow each other
+// closely share one. Only the goroutine that serves the connection uses it.
+type connDeadline struct{ set time.Time }
+
+type connDeadlineKey struct{}
+
+// withDeadline is the server's ConnContext.
+func withDeadline(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, connDeadlineKey{}, new(connDeadline))
+}
+
+// deadlineOf gives the connection of a request; nil for HTTP/2, whose streams have deadlines of their own.
+func deadlineOf(r *http.Request) *connDeadline {
+	if r.ProtoMajor != 1 {
+		return nil
+	}
+	c, _ := r.Context().Value(connDeadlineKey{}).(*connDeadline)
+	return c
 }
 
 // Unwrap is for http.ResponseController.

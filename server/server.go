@@ -94,7 +94,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	id := s.ids.next(start)
 	w.Header()["X-Request-Id"] = []string{id}
-	lw := &response{ResponseWriter: w}
+	lw := &response{ResponseWriter: w, conn: deadlineOf(r)}
 	defer func() {
 		err := recover()
 		if err != nil && err != http.ErrAbortHandler {
@@ -178,6 +178,7 @@ func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) error {
 		ReadHeaderTimeout:            30 * time.Second,
 		IdleTimeout:                  5 * time.Minute,
 		MaxHeaderBytes:               64 << 10,
+		ConnContext:                  withDeadline,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is WebDAV's (D29)
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
