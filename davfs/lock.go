@@ -209,7 +209,9 @@ func (t *Tree) lockNew(ctx context.Context, l store.Lock, c Claim) (granted stor
 	if covering := t.f.locks.covering(l.Path); len(covering) > 0 && !(l.Shared && covering[0].Shared) {
 		return store.Lock{}, Info{}, &lockHeld{&lockConflict{covering}}
 	}
-	up, err := t.Create(ctx, l.Path, c, 0)
+	// Room for a byte, though the file is empty: who locks a name is about to write there, and davfs2
+	// can tell its program about a full folder only now (D38).
+	up, err := t.Create(ctx, l.Path, c, 1)
 	if err != nil {
 		return store.Lock{}, Info{}, err
 	}

@@ -111,6 +111,13 @@ func newProcess(t testing.TB, args ...string) *process {
 	return s
 }
 
+// in is the same server, for a subtest.
+func (s *process) in(t testing.TB) *process {
+	other := *s
+	other.t = t
+	return &other
+}
+
 func (s *process) logFile() string { return filepath.Join(filepath.Dir(s.data), "server.log") }
 
 // environment is without settings of the program's.
@@ -375,7 +382,7 @@ func (s *process) walk(id string) (bytes, files int64) {
 // within polls until ok, and fails the test if that takes longer than limit.
 func within(t testing.TB, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); !ok(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); !ok(); time.Sleep(25 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %s: %s", limit, what)
 		}

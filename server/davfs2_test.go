@@ -1,0 +1,749 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// mount is a folder mounted by davfs2 into the kernel.
+type mount struct {
+	t         testing.TB
+	s         *process
+	url       string
+	dir       string // mount point
+	conf      string
+	cache     string
+	daemon    int  // process ID, 0 while it is not mounted
+	mayKeep   bool // lost+found need not be empty (D38)
+	mountTool string
+}
+
+// uploadAtOnce makes davfs2 upload when a file is closed, not seconds later.
+const uploadAtOnce = "delay_upload 0"
+
+// newMount mounts /dav/ID/ with a token as password. settings are lines of davfs2.conf
+// beyond what every mount needs.
+func newMount(t testing.TB, s *process, id, name, token string, settings ...string) *mount {
+	t.Helper()
+	tool := need(t, "mount.davfs", "davfs2")
+	if _, err := os.Stat("/dev/fuse"); err != nil || os.Getuid() != 0 {
+		t.Fatalf("mounting needs root and /dev/fuse: %v", err)
+	}
+	base, err := os.MkdirTemp(filepath.Dir(s.data), "mount-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(base, 0o711); err != nil { // the daemon gives its rights up
+		t.Fatal(err)
+	}
+	m := &mount{
+		t: t, s: s, mountTool: tool, url: s.url + "/dav/" + id + "/",
+		dir: filepath.Join(base, "mnt"), conf: filepath.Join(base, "davfs2.conf"), cache: filepath.Join(base, "cache"),
+	}
+	secrets := filepath.Join(base, "secrets")
+	m.write(secrets, fmt.Sprintf("%s %q %q\n", m.url, name, token), 0o600)
+	m.write(m.conf, strings.Join(append([]string{
+		"buf_size 64", // without it nothing works from Linux 6.16 on
+		"ask_auth 0", "use_locks 1", "secrets " + secrets, "cache_dir " + m.cache,
+	}, settings...), "\n")+"\n", 0o644)
+	if err := os.Mkdir(m.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	m.newCache()
+	t.Cleanup(func() {
+		if m.daemon != 0 {
+			m.unmount()
+		}
+	})
+	m.mount()
+	return m
+}
+
+func (m *mount) write(path, text string, mode os.FileMode) {
+	m.t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// newCache takes the cache away, as the end of a container does.
+func (m *mount) newCache() {
+	m.t.Helper()
+	group, err := user.LookupGroup("davfs2")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	gid, _ := strconv.Atoi(group.Gid)
+	m.ok(errors.Join(os.RemoveAll(m.cache), os.Mkdir(m.cache, 0o700),
+		os.Chown(m.cache, 0, gid), os.Chmod(m.cache, 0o770)))
+}
+
+func (m *mount) pidFile() string {
+	return "/run/mount.davfs/" + strings.ReplaceAll(strings.TrimPrefix(m.dir, "/"), "/", "-") + ".pid"
+}
+
+// tryMount mounts and gives what the tool says.
+func (m *mount) tryMount() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, m.mountTool, m.url, m.dir, "-o", "conf="+m.conf)
+	c.Env = environment("LC_ALL=C.UTF-8")
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	c.WaitDelay = 5 * time.Second // the daemon may hold the output
+	if err := c.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return out.String(), err
+	}
+	within(m.t, 5*time.Second, "davfs2 writes its process ID", func() bool {
+		pid, _ := os.ReadFile(m.pidFile())
+		m.daemon, _ = strconv.Atoi(strings.TrimSpace(string(pid)))
+		return m.daemon != 0
+	})
+	// A call into a mount whose daemon hangs cannot be interrupted, but the daemon can be ended.
+	daemon := m.daemon
+	time.AfterFunc(2*time.Minute, func() {
+		if m.isDaemon(daemon) {
+			syscall.Kill(daemon, syscall.SIGKILL)
+		}
+	})
+	return out.String(), nil
+}
+
+func (m *mount) mount() {
+	m.t.Helper()
+	if out, err := m.tryMount(); err != nil {
+		m.t.Fatalf("mount.davfs: %v\n%s", err, out)
+	}
+}
+
+// isDaemon says whether the process still is the mount's.
+func (m *mount) isDaemon(pid int) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && strings.Contains(string(line), m.dir)
+}
+
+var backup = regexp.MustCompile(`(?s)<d:backup>.*</d:backup>`)
+
+// unmount waits until davfs2 uploaded all it had, and sees that it kept nothing back.
+func (m *mount) unmount() {
+	m.t.Helper()
+	pid := m.daemon
+	// -i: without davfs2's own umount, which looks every three seconds only.
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		out, err := exec.Command("umount", "-i", m.dir).CombinedOutput()
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			m.t.Errorf("umount: %v %s", err, out)
+			m.kill()
+			return
+		}
+	}
+	for deadline := time.Now().Add(30 * time.Second); m.isDaemon(pid); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			m.t.Error("davfs2 does not end after umount")
+			m.kill()
+			return
+		}
+	}
+	m.daemon = 0
+	indexes, err := filepath.Glob(filepath.Join(m.cache, "*", "index"))
+	if err != nil || len(indexes) != 1 {
+		m.t.Fatalf("indexes of the cache: %q, %v", indexes, err)
+	}
+	index, err := os.ReadFile(indexes[0])
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if kept := backup.Find(index); !m.mayKeep && bytes.Contains(kept, []byte("<d:reg>")) {
+		m.t.Errorf("lost+found is not empty:\n%s", kept)
+	}
+}
+
+// kill ends the daemon at once, as the end of a container does.
+func (m *mount) kill() {
+	m.t.Helper()
+	if m.isDaemon(m.daemon) {
+		syscall.Kill(m.daemon, syscall.SIGKILL)
+	}
+	if out, err := exec.Command("umount", "-i", "-l", m.dir).CombinedOutput(); err != nil {
+		m.t.Errorf("umount -l: %v %s", err, out)
+	}
+	os.Remove(m.pidFile())
+	m.daemon = 0
+}
+
+func (m *mount) path(name string) string { return filepath.Join(m.dir, name) }
+
+// put writes a file as a program does: create or truncate, write, fsync, close.
+func (m *mount) put(name, text string) {
+	m.t.Helper()
+	if err := m.tryPut(name, text, os.O_CREATE|os.O_TRUNC); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *mount) tryPut(name, text string, flag int) error {
+	f, err := os.OpenFile(m.path(name), os.O_WRONLY|flag, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+func (m *mount) ok(err error) {
+	m.t.Helper()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// command runs a program in a directory, of the mount if dir is relative; it must succeed.
+func (m *mount) command(dir string, name string, args ...string) string {
+	m.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, name, args...)
+	if c.Dir = dir; !filepath.IsAbs(dir) {
+		c.Dir = m.path(dir)
+	}
+	c.Env = environment("HOME="+filepath.Dir(m.dir), "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C.UTF-8")
+	out, err := c.CombinedOutput()
+	if err != nil {
+		m.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// files are the names and contents in the folder on the server's disk. A directory
+// has its slash and no content.
+func (s *process) files(id string) map[string]string {
+	s.t.Helper()
+	root := filepath.Join(s.data, "files", id)
+	all := map[string]string{}
+	err := filepath.Walk(root, func(path string, i os.FileInfo, err error) error {
+		if err != nil || path == root {
+			return err
+		}
+		name, _ := filepath.Rel(root, path)
+		if i.IsDir() {
+			all[name+"/"] = ""
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		all[name] = string(text)
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+// arrives waits until the file has the content on the server.
+func (s *process) arrives(id, name, text string) {
+	s.t.Helper()
+	within(s.t, 30*time.Second, name+" arrives", func() bool {
+		res := s.do("GET", "/dav/"+id+"/"+name, "", nil)
+		return res.status == 200 && res.body == text
+	})
+}
+
+// holds checks that the folder holds just these files.
+func (s *process) holds(id string, want map[string]string) {
+	s.t.Helper()
+	got := s.files(id)
+	for name, text := range want {
+		if have, there := got[name]; !there || have != text {
+			s.t.Errorf("%s on the server: %v, %d bytes %.40q, want %d bytes %.40q", name, there, len(have), have, len(text), text)
+		}
+	}
+	for name := range got {
+		if _, there := want[name]; !there {
+			s.t.Errorf("%s on the server should not be there", name)
+		}
+	}
+}
+
+// noise is text that no other call gives.
+func noise(n int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte('a' + rand.IntN(26))
+	}
+	return string(b)
+}
+
+func TestDavfs2(t *testing.T) {
+	s := newProcess(t)
+	token := s.token()
+	if len(token) > 64 {
+		t.Errorf("a token has %d characters, want at most 64", len(token))
+	}
+	open := func(t *testing.T, id string, settings ...string) *mount {
+		return newMount(t, s, id, "admin", token, settings...)
+	}
+
+	// DFS-1
+	for _, c := range []struct {
+		name     string
+		settings []string
+	}{{"files, uploaded at once", []string{uploadAtOnce}}, {"files, uploaded later", nil}} {
+		t.Run(c.name, func(t *testing.T) {
+			s := s.in(t)
+			id := s.folder(c.name)
+			m := open(t, id, c.settings...)
+			long := noise(300_000)
+			m.put("first.txt", "one\n")
+			m.ok(m.tryPut("first.txt", "two\n", os.O_APPEND))
+			m.put("empty", "")
+			m.put("über öl.txt", "ü")
+			m.put("large", long)
+			m.put("victim", "old")
+			m.ok(os.MkdirAll(m.path("a/b/c"), 0o755))
+			m.put("a/b/c/deep", "deep")
+			for name, want := range map[string]string{"first.txt": "one\ntwo\n", "empty": "", "large": long} {
+				if got, err := os.ReadFile(m.path(name)); err != nil || string(got) != want {
+					t.Errorf("%s read back: %.40q, %v", name, got, err)
+				}
+			}
+			m.put("early", "early")
+			m.ok(os.Rename(m.path("early"), m.path("early 2"))) // perhaps not uploaded yet
+			for name, text := range map[string]string{
+				"first.txt": "one\ntwo\n", "large": long, "victim": "old", "a/b/c/deep": "deep", "early%202": "early",
+			} {
+				s.arrives(id, name, text)
+			}
+			m.ok(os.Rename(m.path("first.txt"), m.path("second.txt")))
+			m.ok(m.tryPut("second.txt", "three\n", os.O_APPEND))
+			m.put("winner", "new")
+			m.ok(os.Rename(m.path("winner"), m.path("victim")))
+			m.ok(os.Rename(m.path("large"), m.path("a/large")))
+			m.ok(os.Rename(m.path("a/b"), m.path("moved")))
+			m.put("doomed", "doomed")
+			m.ok(os.Remove(m.path("doomed")))
+			m.ok(os.MkdirAll(m.path("tree/x/y"), 0o755))
+			m.put("tree/x/y/z", "z")
+			m.ok(os.RemoveAll(m.path("tree")))
+			m.unmount()
+			want := map[string]string{
+				"second.txt": "one\ntwo\nthree\n", "empty": "", "über öl.txt": "ü", "early 2": "early", "victim": "new",
+				"a/": "", "a/large": long, "moved/": "", "moved/c/": "", "moved/c/deep": "deep",
+			}
+			s.holds(id, want)
+
+			m.mount()
+			for name, text := range want {
+				if got, err := os.ReadFile(m.path(name)); !strings.HasSuffix(name, "/") && (err != nil || string(got) != text) {
+					t.Errorf("%s after mounting again: %.40q, %v", name, got, err)
+				}
+			}
+			m.unmount()
+			bytes, files := s.walk(id)
+			if used := s.usage(id); used.Bytes != bytes || used.Files != files || files != int64(len(want)) {
+				t.Errorf("usage: %+v, on disk %d bytes in %d files", used, bytes, files)
+			}
+		})
+	}
+
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, s *process, open openMount)
+	}{
+		{"an existing name", testDavfs2Exclusive},
+		{"two mounts write one file", testDavfs2Conflict},
+		{"git", testDavfs2Git},
+		{"editors", testDavfs2Editors},
+		{"programs", testDavfs2Executable},
+		{"df", testDavfs2Df},
+		{"full", testDavfs2Full},
+		{"a file outgrows the rest", testDavfs2Outgrow},
+		{"the daemon is killed", testDavfs2Killed},
+		{"long user name", testDavfs2LongName},
+		{"read-only token", testDavfs2ReadOnly},
+		{"the folder is deleted", testDavfs2Deleted},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.test(t, s.in(t), open)
+		})
+	}
+}
+
+type openMount func(t *testing.T, id string, settings ...string) *mount
+
+// DFS-2
+func testDavfs2Exclusive(t *testing.T, s *process, open openMount) {
+	id := s.folder("exclusive")
+	s.must(201, "PUT", "/dav/"+id+"/known", "1", nil)
+	m := open(t, id, uploadAtOnce)
+	if err := m.tryPut("known", "2", os.O_CREATE|os.O_EXCL); !errors.Is(err, syscall.EEXIST) {
+		t.Errorf("O_EXCL of a name that exists: %v, want EEXIST", err)
+	}
+	m.list("") // the mount believes for a while that this is all
+	s.must(201, "PUT", "/dav/"+id+"/unknown", "1", nil)
+	if err := m.tryPut("unknown", "2", os.O_CREATE|os.O_EXCL); !errors.Is(err, syscall.EEXIST) {
+		t.Errorf("O_EXCL of a name that somebody else made: %v, want EEXIST", err)
+	}
+	m.unmount()
+	s.holds(id, map[string]string{"known": "1", "unknown": "1"})
+}
+
+// DFS-2: davfs2 tells its locks from others' by their owner.
+func testDavfs2Conflict(t *testing.T, s *process, open openMount) {
+	id := s.folder("conflict")
+	s.must(201, "PUT", "/dav/"+id+"/shared", "old", nil)
+	first := open(t, id, uploadAtOnce, "lock_owner first")
+	second := open(t, id, uploadAtOnce, "lock_owner second")
+	f, err := os.OpenFile(first.path("shared"), os.O_WRONLY|os.O_TRUNC, 0)
+	first.ok(err)
+	_, err = f.WriteString("first")
+	first.ok(err)
+	if err := second.tryPut("shared", "second", os.O_TRUNC); !errors.Is(err, syscall.EACCES) {
+		t.Errorf("writing a file that the other mount writes: %v, want EACCES", err)
+	}
+	first.ok(f.Close())
+	s.arrives(id, "shared", "first")
+	within(t, 10*time.Second, "the second can write when the first is done", func() bool {
+		return second.tryPut("shared", "second", os.O_TRUNC) == nil
+	})
+	s.arrives(id, "shared", "second")
+	first.unmount()
+	second.unmount()
+	s.holds(id, map[string]string{"shared": "second"})
+}
+
+// DFS-3
+func testDavfs2Git(t *testing.T, s *process, open openMount) {
+	id := s.folder("git")
+	m := open(t, id)
+	source := filepath.Join(t.TempDir(), "source")
+	m.ok(os.Mkdir(source, 0o755))
+	git := func(dir string, args ...string) string {
+		t.Helper()
+		return m.command(dir, "git", append([]string{"-c", "user.name=Ann", "-c", "user.email=ann@example.org"}, args...)...)
+	}
+	for i := range 3 {
+		for n := range 8 {
+			m.write(filepath.Join(source, fmt.Sprintf("file%d.txt", n)), noise(500*n), 0o644)
+		}
+		if i == 0 {
+			git(source, "init", "-q")
+		}
+		git(source, "add", ".")
+		git(source, "commit", "-q", "-m", fmt.Sprint("change ", i))
+	}
+	git("", "clone", "-q", "file://"+source, "clone")
+	m.put("clone/new.txt", "new")
+	git("clone", "add", "new.txt")
+	git("clone", "mv", "file1.txt", "renamed.txt")
+	git("clone", "commit", "-q", "-m", "on the mount")
+	git("clone", "fsck", "--strict", "--full")
+	head := git("clone", "rev-parse", "HEAD")
+	m.unmount()
+
+	m.newCache()
+	m.mount()
+	if got := git("clone", "rev-parse", "HEAD"); got != head {
+		t.Errorf("HEAD is %s after mounting again, want %s", got, head)
+	}
+	git("clone", "fsck", "--strict", "--full")
+	if out := git("clone", "status", "--porcelain"); out != "" {
+		t.Errorf("git status after mounting again: %s", out)
+	}
+	m.unmount()
+	// On the server's disk it is a repository too.
+	git(filepath.Join(s.data, "files", id, "clone"), "fsck", "--strict", "--full")
+}
+
+// DFS-3
+func testDavfs2Editors(t *testing.T, s *process, open openMount) {
+	id := s.folder("editors")
+	s.must(201, "PUT", "/dav/"+id+"/gedit", "old", nil)
+	s.must(201, "PUT", "/dav/"+id+"/vim", "old", nil)
+	m := open(t, id)
+	// A temporary file takes the place of the old one.
+	m.put(".goutputstream", "new")
+	m.ok(os.Rename(m.path(".goutputstream"), m.path("gedit")))
+	// The old one steps aside, and goes when the new one is written.
+	m.put(".vim.swp", "swap")
+	m.ok(os.Rename(m.path("vim"), m.path("vim~")))
+	m.ok(m.tryPut("vim", "new", os.O_CREATE|os.O_EXCL))
+	m.ok(os.Remove(m.path("vim~")))
+	m.ok(os.Remove(m.path(".vim.swp")))
+	m.unmount()
+	s.holds(id, map[string]string{"gedit": "new", "vim": "new"})
+}
+
+// DFS-4
+func testDavfs2Executable(t *testing.T, s *process, open openMount) {
+	id := s.folder("programs")
+	m := open(t, id, uploadAtOnce)
+	m.put("on", "#!/bin/sh\necho it runs\n")
+	m.put("off", "#!/bin/sh\n")
+	s.arrives(id, "on", "#!/bin/sh\necho it runs\n")
+	s.arrives(id, "off", "#!/bin/sh\n")
+	m.ok(os.Chmod(m.path("on"), 0o755))
+	m.ok(os.Chmod(m.path("off"), 0o755))
+	m.ok(os.Chmod(m.path("off"), 0o644))
+	m.unmount()
+	m.newCache()
+	m.mount()
+	if out := m.command("", "./on"); out != "it runs\n" {
+		t.Errorf("the script says %q", out)
+	}
+	if i, err := os.Stat(m.path("off")); err != nil || i.Mode()&0o111 != 0 {
+		t.Errorf("a file that lost its x bits has mode %v, %v", i.Mode(), err)
+	}
+	m.unmount()
+}
+
+// df checks that df shows what the API says, in the blocks of davfs2.
+func (m *mount) df(id string) {
+	m.t.Helper()
+	u := m.s.in(m.t).usage(id)
+	var v syscall.Statfs_t
+	m.ok(syscall.Statfs(m.dir, &v))
+	if got, want := int64(v.Bavail), u.Available/v.Bsize; got != want {
+		m.t.Errorf("df: %d blocks available, want %d: %+v", got, want, u)
+	}
+	if got, want := int64(v.Blocks-v.Bfree), u.Bytes/v.Bsize; got != want {
+		m.t.Errorf("df: %d blocks used, want %d: %+v", got, want, u)
+	}
+	if u.MaxBytes != nil && u.Available != max(0, *u.MaxBytes-u.Bytes) {
+		m.t.Errorf("available is not what is left: %+v", u)
+	}
+}
+
+// DFS-5
+func testDavfs2Df(t *testing.T, s *process, open openMount) {
+	t.Run("with a limit", func(t *testing.T) {
+		s := s.in(t)
+		id := s.folder("df", "--max-bytes", "10MiB")
+		s.must(201, "PUT", "/dav/"+id+"/a", noise(1<<20+5), nil)
+		m := open(t, id, uploadAtOnce)
+		m.df(id)
+		text := noise(2<<20 - 7)
+		m.put("b", text)
+		s.arrives(id, "b", text)
+		m.list("")
+		m.df(id)
+		m.ok(os.Remove(m.path("a")))
+		m.df(id)
+		m.unmount()
+	})
+	t.Run("without", func(t *testing.T) {
+		s := s.in(t)
+		id := s.folder("df without", "--max-bytes", "0")
+		s.must(201, "PUT", "/dav/"+id+"/a", noise(100_000), nil)
+		m := open(t, id)
+		var v, disk syscall.Statfs_t
+		m.ok(syscall.Statfs(m.dir, &v))
+		m.ok(syscall.Statfs(s.data, &disk))
+		got, want := float64(v.Bavail)*float64(v.Bsize), float64(disk.Bavail)*float64(disk.Bsize)
+		if got < 0.9*want || got > 1.1*want {
+			t.Errorf("df: %.0f bytes available, the volume has %.0f", got, want)
+		}
+		m.unmount()
+	})
+}
+
+// DFS-5, D38
+func testDavfs2Full(t *testing.T, s *process, open openMount) {
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"bytes", []string{"--max-bytes", "20000"}},
+		{"files", []string{"--max-files", "2"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := s.in(t)
+			id := s.folder("full of "+c.name, c.args...)
+			m := open(t, id, uploadAtOnce)
+			a, b := noise(12_000), noise(8_000)
+			m.put("a", a)
+			m.put("b", b)
+			s.arrives(id, "a", a)
+			s.arrives(id, "b", b)
+			if err := m.tryPut("c", "", os.O_CREATE); !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("creating a file: %v, want ENOSPC", err)
+			}
+			if c.name == "files" {
+				if err := os.Mkdir(m.path("d"), 0o755); !errors.Is(err, syscall.ENOSPC) {
+					t.Errorf("creating a directory: %v, want ENOSPC", err)
+				}
+			}
+			m.df(id)
+			// What does not grow goes on.
+			m.put("b", "smaller")
+			s.arrives(id, "b", "smaller")
+			m.ok(os.Rename(m.path("a"), m.path("renamed")))
+			m.ok(os.Remove(m.path("renamed")))
+			m.put("c", "there is room again")
+			m.unmount()
+			s.holds(id, map[string]string{"b": "smaller", "c": "there is room again"})
+		})
+	}
+}
+
+// D38
+func testDavfs2Outgrow(t *testing.T, s *process, open openMount) {
+	id := s.folder("outgrow", "--max-bytes", "100000")
+	old := noise(50_000)
+	s.must(201, "PUT", "/dav/"+id+"/file", old, nil)
+	for _, settings := range [][]string{{uploadAtOnce}, nil} {
+		m := open(t, id, settings...)
+		m.mayKeep = true
+		large := noise(100_001)
+		m.put("file", large) // succeeds: davfs2 uploads after the close
+		within(t, 30*time.Second, "davfs2 keeps what the server refuses", func() bool {
+			for _, name := range m.list("lost+found") {
+				if text, err := os.ReadFile(m.path("lost+found/" + name)); err == nil && string(text) == large {
+					return true
+				}
+			}
+			return false
+		})
+		s.holds(id, map[string]string{"file": old})
+		if got, err := os.ReadFile(m.path("file")); err != nil || string(got) != old {
+			t.Errorf("the mount shows %d bytes, %v, want the old version", len(got), err)
+		}
+		m.df(id)
+		m.unmount()
+	}
+	s.must(204, "PUT", "/dav/"+id+"/file", noise(100_000), nil) // nothing stayed locked or reserved
+}
+
+// DFS-6
+func testDavfs2Killed(t *testing.T, s *process, open openMount) {
+	for _, c := range []struct {
+		name string
+		end  func(m *mount)
+	}{
+		{"with its cache", func(m *mount) { m.kill(); m.newCache() }},
+		{"alone", func(m *mount) { m.kill(); m.mayKeep = true }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := s.in(t)
+			id := s.folder("killed " + c.name)
+			s.must(201, "PUT", "/dav/"+id+"/old", "old", nil)
+			m := open(t, id)
+			for _, name := range []string{"old", "new"} {
+				f, err := os.OpenFile(m.path(name), os.O_CREATE|os.O_WRONLY, 0o644)
+				m.ok(err)
+				defer f.Close() // after the end of its mount, with an error
+				_, err = f.WriteString("never to be seen")
+				m.ok(err)
+			}
+			c.end(m)
+			m.mount()
+			m.put("old", "again")
+			m.put("new", "again")
+			m.unmount()
+			s.holds(id, map[string]string{"old": "again", "new": "again"})
+			s.must(204, "PUT", "/dav/"+id+"/old", "free", nil)
+			s.must(204, "PUT", "/dav/"+id+"/new", "free", nil)
+		})
+	}
+}
+
+// DFS-8
+func testDavfs2LongName(t *testing.T, s *process, _ openMount) {
+	name := strings.Repeat("ö", 32) + strings.Repeat("x", 32)
+	var u struct{ Name string }
+	s.json(&u, "user", "add", name)
+	var f struct{ ID string }
+	s.json(&f, "folder", "add", "mine", "--user", name)
+	var tok struct{ Token string }
+	s.json(&tok, "token", "add", "--user", name, "--folder", f.ID)
+	if len(tok.Token) > 64 {
+		t.Errorf("a token has %d characters, want at most 64", len(tok.Token))
+	}
+	within(t, 5*time.Second, "the new folder is there", func() bool {
+		_, err := os.Stat(filepath.Join(s.data, "files", f.ID))
+		return err == nil
+	})
+	m := newMount(t, s, f.ID, name, tok.Token, uploadAtOnce)
+	m.put("file", "mine")
+	m.unmount()
+	s.holds(f.ID, map[string]string{"file": "mine"})
+}
+
+func testDavfs2ReadOnly(t *testing.T, s *process, _ openMount) {
+	id := s.folder("read-only")
+	s.must(201, "PUT", "/dav/"+id+"/file", "there", nil)
+	s.must(201, "MKCOL", "/dav/"+id+"/dir", "", nil)
+	m := newMount(t, s, id, "admin", s.token("--folder", id, "--read-only"))
+	if got, err := os.ReadFile(m.path("file")); err != nil || string(got) != "there" {
+		t.Errorf("reading: %q, %v", got, err)
+	}
+	m.df(id)
+	for _, c := range []struct {
+		what string
+		err  error
+	}{
+		{"creating", m.tryPut("new", "new", os.O_CREATE)},
+		{"overwriting", m.tryPut("file", "new", os.O_TRUNC)},
+		{"mkdir", os.Mkdir(m.path("new"), 0o755)},
+		{"remove", os.Remove(m.path("file"))},
+		{"rmdir", os.Remove(m.path("dir"))},
+		{"rename", os.Rename(m.path("file"), m.path("other"))},
+	} {
+		// davfs2's word for 403 is EINVAL, for a rename EIO.
+		if !errors.Is(c.err, syscall.EINVAL) && !errors.Is(c.err, syscall.EIO) {
+			t.Errorf("%s: %v, want EINVAL or EIO", c.what, c.err)
+		}
+	}
+	m.unmount()
+	s.holds(id, map[string]string{"file": "there", "dir/": ""})
+}
+
+func testDavfs2Deleted(t *testing.T, s *process, open openMount) {
+	id := s.folder("deleted")
+	s.must(201, "PUT", "/dav/"+id+"/file", "there", nil)
+	s.must(201, "PUT", "/dav/"+id+"/unread", "there", nil)
+	m := open(t, id, uploadAtOnce)
+	m.list("")
+	s.must(204, "DELETE", "/v2/folder/"+id, "", nil)
+	begun := time.Now()
+	if text, err := os.ReadFile(m.path("unread")); !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EIO) {
+		t.Errorf("reading a file: %q, %v, want ENOENT or EIO", text, err)
+	}
+	if err := m.tryPut("new", "new", os.O_CREATE); err == nil {
+		t.Error("creating a file succeeds")
+	}
+	if err := os.Mkdir(m.path("dir"), 0o755); err == nil {
+		t.Error("creating a directory succeeds")
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("the errors took %v", took)
+	}
+	m.unmount()
+}
+
+// list reads a directory of the mount.
+func (m *mount) list(name string) []string {
+	m.t.Helper()
+	entries, err := os.ReadDir(m.path(name))
+	m.ok(err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
