@@ -27,6 +27,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -41,7 +42,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, serveStock(os.Args[2], os.Args[3]))
 		os.Exit(1)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The servers end with the thread that started them (see host.command), so
+	// that thread must be this one and live as long as the program.
+	runtime.LockOSThread()
+	// SIGPIPE too: "make bench | head" must not leave servers behind.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {

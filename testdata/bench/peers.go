@@ -156,7 +156,8 @@ func (h host) command(ctx context.Context, name string, args ...string) *exec.Cm
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = h.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "TMPDIR=" + h.dir, "DAVIT_ADMIN_PASSWORD=" + password}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.cred}
+	// If the bench is killed, its servers are told to end.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.cred, Pdeathsig: syscall.SIGTERM}
 	return cmd
 }
 
