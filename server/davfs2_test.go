@@ -367,6 +367,7 @@ func TestDavfs2(t *testing.T) {
 	}{
 		{"an existing name", testDavfs2Exclusive},
 		{"two mounts write one file", testDavfs2Conflict},
+		{"two mounts of one owner write one file", testDavfs2OneOwner},
 		{"git", testDavfs2Git},
 		{"editors", testDavfs2Editors},
 		{"programs", testDavfs2Executable},
@@ -394,8 +395,11 @@ func testDavfs2Exclusive(t *testing.T, s *process, open openMount) {
 	if err := m.tryPut("known", "2", os.O_CREATE|os.O_EXCL); !errors.Is(err, syscall.EEXIST) {
 		t.Errorf("O_EXCL of a name that exists: %v, want EEXIST", err)
 	}
-	m.list("") // the mount believes for a while that this is all
+	m.list("")
 	s.must(201, "PUT", "/dav/"+id+"/unknown", "1", nil)
+	// davfs2 trusts a listing for a second, and does not ask for a new name in its LOCK:
+	// earlier it would learn of the other's file only from its upload.
+	time.Sleep(2 * time.Second)
 	if err := m.tryPut("unknown", "2", os.O_CREATE|os.O_EXCL); !errors.Is(err, syscall.EEXIST) {
 		t.Errorf("O_EXCL of a name that somebody else made: %v, want EEXIST", err)
 	}
@@ -425,6 +429,39 @@ func testDavfs2Conflict(t *testing.T, s *process, open openMount) {
 	first.unmount()
 	second.unmount()
 	s.holds(id, map[string]string{"shared": "second"})
+}
+
+// DFS-2: by default the owner is the user, and davfs2 takes a lock of the same owner for
+// its own. Who comes last must not win, and must not lose what he wrote.
+func testDavfs2OneOwner(t *testing.T, s *process, open openMount) {
+	id := s.folder("one owner")
+	s.must(201, "PUT", "/dav/"+id+"/shared", "old", nil)
+	first, second := open(t, id, uploadAtOnce), open(t, id, uploadAtOnce)
+	first.mayKeep = true
+	f, err := os.OpenFile(first.path("shared"), os.O_WRONLY|os.O_TRUNC, 0)
+	first.ok(err)
+	_, err = f.WriteString("first")
+	first.ok(err)
+	second.put("shared", "second")
+	s.arrives(id, "shared", "second")
+	first.ok(f.Close())
+	first.arrivesInLostAndFound("first")
+	first.unmount()
+	second.unmount()
+	s.holds(id, map[string]string{"shared": "second"})
+}
+
+// arrivesInLostAndFound waits until davfs2 keeps what the server refused.
+func (m *mount) arrivesInLostAndFound(text string) {
+	m.t.Helper()
+	within(m.t, 30*time.Second, "davfs2 keeps what the server refused", func() bool {
+		for _, name := range m.list("lost+found") {
+			if kept, err := os.ReadFile(m.path("lost+found/" + name)); err == nil && string(kept) == text {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // DFS-3
@@ -611,18 +648,12 @@ func testDavfs2Outgrow(t *testing.T, s *process, open openMount) {
 		m.mayKeep = true
 		large := noise(100_001)
 		m.put("file", large) // succeeds: davfs2 uploads after the close
-		within(t, 30*time.Second, "davfs2 keeps what the server refuses", func() bool {
-			for _, name := range m.list("lost+found") {
-				if text, err := os.ReadFile(m.path("lost+found/" + name)); err == nil && string(text) == large {
-					return true
-				}
-			}
-			return false
-		})
+		m.arrivesInLostAndFound(large)
 		s.holds(id, map[string]string{"file": old})
-		if got, err := os.ReadFile(m.path("file")); err != nil || string(got) != old {
-			t.Errorf("the mount shows %d bytes, %v, want the old version", len(got), err)
-		}
+		within(t, 10*time.Second, "the mount shows the old version again", func() bool {
+			got, err := os.ReadFile(m.path("file"))
+			return err == nil && string(got) == old
+		})
 		m.df(id)
 		m.unmount()
 	}
