@@ -131,7 +131,11 @@ func (h *Handler) serve(q *request) (err error) {
 		return err
 	}
 	if r.Body != nil && r.Body != http.NoBody {
+		// In a copy: net/http looks at its own request's Body to know whether the client waits for a
+		// 100, and would else read a body that is not sent before it lets the answer out (PUT-6).
+		r = r.WithContext(r.Context())
 		r.Body = pace(q.w, r.Body)
+		q.r = r
 	}
 	if lines := r.Header["If"]; len(lines) > 0 {
 		if q.ifh, err = parseIf(r.Header.Get("If")); err != nil {

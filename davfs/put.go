@@ -1,6 +1,7 @@
 package davfs
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -51,7 +52,8 @@ func (h *Handler) servePut(q *request) error {
 	if err := h.receive(up, q.r.Body, length); err != nil {
 		return err
 	}
-	made, created, err := up.Commit(q.r.Context(), mtime)
+	// All bytes are here: whether the client still listens, or has closed its side, no longer matters.
+	made, created, err := up.Commit(context.WithoutCancel(q.r.Context()), mtime)
 	if err != nil {
 		return err
 	}

@@ -10,11 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"davit/store"
 )
@@ -125,8 +124,8 @@ func (s *site) sound(t testing.TB) {
 			t.Errorf("%s: usage %+v, on disk %+v", f.Title, got, want)
 		}
 	}
-	if left, err := os.ReadDir(filepath.Join(s.dir, "staging")); err != nil || len(left) > 0 {
-		t.Errorf("left in staging: %v, %v", left, err)
+	if left := unfinished(t, s.dir); len(left) > 0 {
+		t.Errorf("left in staging: %v", left)
 	}
 }
 
@@ -279,6 +278,9 @@ func (s *site) dial(t testing.TB) *wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil { // a hang is a failure
+		t.Fatal(err)
+	}
 	return &wire{c.(*net.TCPConn), t, bufio.NewReader(c)}
 }
 
