@@ -318,6 +318,9 @@ func (s *staged) drop() error {
 	if s.file != nil {
 		s.file.Close()
 	}
+	if !s.tree && unix.Unlinkat(int(s.dir.Fd()), s.base, 0) == nil {
+		return nil
+	}
 	return s.root.RemoveAll(s.base)
 }
 
@@ -335,7 +338,8 @@ func (s *staged) open(m Modes) (*rootFS, error) {
 
 // Stage implements fileSystem.
 func (r *rootFS) Stage(dir bool) (*staged, error) {
-	s := &staged{vol: r.vol, dir: r.vol.stagingDir, root: r.vol.staging, base: tempName(), tree: dir}
+	b := r.vol.bench()
+	s := &staged{vol: r.vol, dir: b.dir, root: b.root, base: tempName(), tree: dir}
 	at := int(s.dir.Fd())
 	if dir {
 		if err := unix.Mkdirat(at, s.base, uint32(r.modes.Dir.Perm())); err != nil {

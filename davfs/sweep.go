@@ -22,17 +22,21 @@ func (d *FS) recover(ctx context.Context) error {
 			return fmt.Errorf("intent %s %s of folder %s: %w", in.Kind, in.Path, in.FolderID, err)
 		}
 	}
-	left, err := names(d.volume.staging.FS())
-	if err != nil {
-		return err
-	}
-	for _, name := range left { // no upload outlives its server
-		if err := renameat2(int(d.volume.stagingDir.Fd()), name, int(d.volume.trashDir.Fd()), tempName(), 0); err != nil {
-			return fmt.Errorf("clear staging: %w", err)
+	left := 0
+	for _, b := range d.volume.benches { // no upload outlives its server
+		all, err := names(b.root.FS())
+		if err != nil {
+			return err
 		}
+		for _, name := range all {
+			if err := renameat2(int(b.dir.Fd()), name, int(d.volume.trashDir.Fd()), tempName(), 0); err != nil {
+				return fmt.Errorf("clear staging: %w", err)
+			}
+		}
+		left += len(all)
 	}
-	if len(intents)+len(left) > 0 {
-		d.log.Info("recovered from an unclean stop", "intents", len(intents), "unfinished", len(left))
+	if len(intents)+left > 0 {
+		d.log.Info("recovered from an unclean stop", "intents", len(intents), "unfinished", left)
 	}
 	return nil
 }

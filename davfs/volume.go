@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +17,7 @@ import (
 // volume is the part of one file system that holds folders (D7):
 //
 //	files/<ID>/  a folder's files, plain
-//	staging/     uploads and copies that are not yet complete
+//	staging/N/   uploads and copies that are not yet complete
 //	trash/       what was deleted and waits to be removed
 //
 // Everything becomes visible or vanishes by one rename between these.
@@ -24,11 +26,25 @@ type volume struct {
 	files, staging, trash *os.Root
 	filesDir              *os.File // the same directories, for the *at calls that os.Root lacks
 	stagingDir, trashDir  *os.File
+	benches               [stagingBenches]bench
+	next                  atomic.Uint32
 	dev                   uint64
 
 	mu      sync.Mutex
 	holding []string // trash that is still to be counted
 }
+
+// bench is one of the directories in staging: uploads that begin at the same time begin in
+// different ones, because the kernel changes a directory for one caller at a time.
+type bench struct {
+	root *os.Root
+	dir  *os.File
+}
+
+const stagingBenches = 16
+
+// bench gives the directory for something to be staged.
+func (v *volume) bench() bench { return v.benches[v.next.Add(1)%stagingBenches] }
 
 // openVolume opens dir as a volume and makes its three directories if they are
 // missing. It fails if they lie on different file systems.
@@ -62,10 +78,29 @@ func openVolume(dir string) (*volume, error) {
 			return nil, fmt.Errorf("open volume: %s is on another file system than files/; a rename must be able to publish uploads", path)
 		}
 	}
+	for i := range v.benches {
+		name := strconv.Itoa(i)
+		if err := v.staging.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("open volume: %w", err)
+		}
+		root, err := v.staging.OpenRoot(name)
+		if err != nil {
+			return nil, fmt.Errorf("open volume: %w", err)
+		}
+		dir, err := root.Open(".")
+		if err != nil {
+			return nil, fmt.Errorf("open volume: %w", err)
+		}
+		v.benches[i] = bench{root, dir}
+	}
 	return v, nil
 }
 
 func (v *volume) close() {
+	for _, b := range v.benches {
+		b.dir.Close()
+		b.root.Close()
+	}
 	for _, c := range []interface{ Close() error }{v.filesDir, v.stagingDir, v.trashDir, v.files, v.staging, v.trash} {
 		c.Close()
 	}
