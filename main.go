@@ -160,7 +160,7 @@ func (c *serve) Run(env *server.Env) (err error) {
 		}
 	}
 	return server.New(env.Data, &c.Config, server.Parts{
-		Store: st, Auth: access, Files: files, Peers: peers, Page: web.Handler(), Log: log.Logger,
+		Store: st, Auth: access, Files: files, Peers: peers, Page: web.Handler(), Log: log,
 	}).Run(ctx, ready)
 }
 

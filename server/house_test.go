@@ -106,7 +106,7 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 		io.WriteString(w, "page")
 	})
 	h.server = New(h.dir, cfg, Parts{
-		Store: h.store, Auth: h.auth, Files: h.files, Peers: peers, Page: page, Log: log.Logger, Now: h.clock.now,
+		Store: h.store, Auth: h.auth, Files: h.files, Peers: peers, Page: page, Log: log, Now: h.clock.now,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	addr, ended := make(chan net.Addr, 1), make(chan error, 1)

@@ -48,7 +48,7 @@ func TestRequestIDsSortByTime(t *testing.T) {
 func TestLogLine(t *testing.T) {
 	h := newHouse(t)
 	ann := h.caller("ann")
-	r := ann.request("GET", "/v2/nothing%0a%e2%80%ae?token=geheim", "")
+	r := ann.request("GET", "/v2/nothing%0a%e2%80%ae%22%5c?token=geheim", "")
 	r.Header.Set("Authorization", "Bearer "+ann.token)
 	r.Header.Set("Lock-Token", "<urn:uuid:verborgen>")
 	a := h.do(r)
@@ -74,7 +74,7 @@ func TestLogLine(t *testing.T) {
 		t.Fatalf("%d lines for 2 requests:\n%s", len(lines), text)
 	}
 	for field, want := range map[string]any{
-		"id": a.header.Get("X-Request-Id"), "user": "", "method": "GET", "path": `/v2/nothing\n\u202e`,
+		"id": a.header.Get("X-Request-Id"), "user": "", "method": "GET", "path": `/v2/nothing\n\u202e"\`,
 		"status": 404., "bytes": float64(len(a.body)), "ip": "127.0.0.1",
 	} {
 		if lines[0][field] != want {

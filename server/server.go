@@ -34,7 +34,7 @@ type Parts struct {
 	Files *davfs.FS
 	Peers *Peers
 	Page  http.Handler // what is at /
-	Log   *slog.Logger
+	Log   *Log
 	Now   func() time.Time // nil: time.Now
 }
 
@@ -46,7 +46,7 @@ type Server struct {
 	auth     *auth.Auth
 	files    *davfs.FS
 	peers    *Peers
-	log      *slog.Logger
+	log      *Log
 	now      func() time.Time
 	defaults store.Limits
 
@@ -78,7 +78,7 @@ func New(dataDir string, cfg *Config, p Parts) *Server {
 		Hosts:         p.Peers.Hosts,
 		MaxFileSize:   int64(cfg.DAV.MaxFileSize),
 		InfiniteDepth: cfg.DAV.InfiniteDepth,
-		Log:           p.Log,
+		Log:           p.Log.Logger,
 	})
 	s.cross = http.NewCrossOriginProtection()
 	for _, u := range cfg.PublicURL {
@@ -104,7 +104,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				err = nil
 			}
 		}
-		logRequest(s.log, r, lw, id, s.peers.Client(r).IP.String(), time.Since(start))
+		s.log.request(r, lw, id, s.peers.Client(r).IP.String(), start)
 		if err != nil {
 			panic(http.ErrAbortHandler) // the client must see that the answer is cut
 		}
