@@ -193,7 +193,7 @@ func (q *quotaFS) Trash(name string) (*staged, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.counts = counts
+	s.counts, s.tree = counts, i.Dir
 	if !i.Dir {
 		s.letGo()
 		q.ledger.credit(parentOf(name), minus(store.Usage{}, i.usage()))
@@ -201,13 +201,13 @@ func (q *quotaFS) Trash(name string) (*staged, error) {
 	return s, nil
 }
 
-// credit counts a directory that Trash took out and gives its room back.
+// credit counts a directory that Trash took out and gives its room back. For a file that is done.
 func (q *quotaFS) credit(s *staged) error {
+	if !s.tree {
+		return nil // and the sweep may have removed it already
+	}
 	defer s.letGo()
 	dir, err := s.open(Modes{})
-	if errors.Is(err, unix.ENOTDIR) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
