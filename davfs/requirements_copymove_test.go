@@ -269,7 +269,7 @@ func TestCM4_CM6_NeverMissing(t *testing.T) {
 	s.want(t, 201, "COPY", "/dav/Home/f", "", "Destination: /dav/Home/file")
 	var stop atomic.Bool
 	var readers sync.WaitGroup
-	for _, target := range []string{"/dav/Home/target/", "/dav/Home/file"} {
+	for _, target := range []string{"/dav/Home/target/1", "/dav/Home/target/sub/", "/dav/Home/target/", "/dav/Home/file"} {
 		readers.Go(func() {
 			for !stop.Load() {
 				if a := s.do(t, "HEAD", target, ""); a.status != 200 {

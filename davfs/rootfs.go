@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -61,6 +62,9 @@ type rootFS struct {
 	dir   *os.File
 	fd    int // of dir
 	modes Modes
+	// swaps counts the trees that were replaced whole. A walk that was inside of the old one when it was
+	// removed misses what is there in the new one; it tells by the count that it must look again.
+	swaps atomic.Uint64
 }
 
 // Modes are the permission bits of new files and directories, and their owner.
@@ -181,6 +185,16 @@ var errNotVisible = unix.ENOENT
 
 // Lstat implements fileSystem.
 func (r *rootFS) Lstat(name string) (Info, error) {
+	for {
+		before := r.swaps.Load()
+		i, err := r.lstat(name)
+		if err == nil || r.swaps.Load() == before {
+			return i, err
+		}
+	}
+}
+
+func (r *rootFS) lstat(name string) (Info, error) {
 	var x unix.Statx_t
 	if name == "" {
 		if err := statx(r.fd, "", unix.AT_EMPTY_PATH, &x); err != nil {
@@ -209,6 +223,16 @@ func (r *rootFS) Lstat(name string) (Info, error) {
 
 // OpenRead implements fileSystem. O_NONBLOCK, because opening a pipe blocks.
 func (r *rootFS) OpenRead(name string) (*os.File, Info, error) {
+	for {
+		before := r.swaps.Load()
+		f, i, err := r.openRead(name)
+		if err == nil || r.swaps.Load() == before {
+			return f, i, err
+		}
+	}
+}
+
+func (r *rootFS) openRead(name string) (*os.File, Info, error) {
 	if _, err := r.Lstat(name); err != nil { // before opening: opening a device may do things
 		return nil, Info{}, err
 	}
@@ -238,6 +262,17 @@ var dirents = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }
 // List implements fileSystem: one read of the directory, one statx an entry. A member that
 // vanishes meanwhile is left out (PRO-14); so are names that are not UTF-8 (URL-6).
 func (r *rootFS) List(name string, fn func(Info) error) error {
+	for {
+		before, begun := r.swaps.Load(), false
+		err := r.list(name, &begun, fn)
+		if err == nil || begun || r.swaps.Load() == before {
+			return err
+		}
+	}
+}
+
+// list tells in begun that it has read something, which fn may have been told of.
+func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
 	fd, err := r.open(name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return pathError("list", name, err)
@@ -251,12 +286,13 @@ func (r *rootFS) List(name string, fn func(Info) error) error {
 		if err == unix.EINTR {
 			continue
 		}
+		if n == 0 && err == nil || err == unix.ENOENT && *begun {
+			return nil // the end, or the directory was removed meanwhile
+		}
 		if err != nil {
 			return pathError("list", name, err)
 		}
-		if n == 0 {
-			return nil
-		}
+		*begun = true
 		for b := (*buf)[:n]; len(b) > 0; {
 			base, kind, rest := cutDirent(b)
 			b = rest
@@ -412,7 +448,9 @@ func (r *rootFS) Exchange(s *staged, name string) error {
 		return pathError("exchange", name, err)
 	}
 	defer r.done(fd)
-	return pathError("exchange", name, exchange(int(s.dir.Fd()), s.base, fd, base, r.vol))
+	err = exchange(int(s.dir.Fd()), s.base, fd, base, r.vol)
+	r.swaps.Add(1)
+	return pathError("exchange", name, err)
 }
 
 // exchange swaps two names at once; where the file system cannot, in three renames
@@ -445,6 +483,10 @@ func (r *rootFS) Move(name string, to fileSystem, toName string, noReplace bool)
 
 // Swap implements fileSystem.
 func (r *rootFS) Swap(name string, to fileSystem, toName string) error {
+	defer r.swaps.Add(1)
+	if t, ok := to.(interface{ bottom() *rootFS }); ok {
+		defer t.bottom().swaps.Add(1)
+	}
 	return r.both("swap", name, to, toName, func(fd int, base string, toFD int, toBase string) error {
 		return exchange(fd, base, toFD, toBase, r.vol)
 	})
