@@ -38,8 +38,8 @@ func (h *Handler) serveCopyMove(q *request) error {
 	}
 	q.note(davRoot + "/" + member(to.tree.f.id, to.name))
 	place := Place{Tree: to.tree, Name: to.name}
-	if move && to.tree == q.tree && to.name == q.name && to.path.Name != q.name {
-		place.Name = norm.NFC.String(to.path.Name) // only the normal form changes (URL-8)
+	if base := baseOf(to.path.Name); move && to.tree.f == q.tree.f && to.name == q.name && to.path.Name != q.path.Name && base != baseOf(q.name) {
+		place.Name = member(parentOf(q.name), norm.NFC.String(base)) // only the normal form changes (URL-8)
 	}
 	var created bool
 	if move {
