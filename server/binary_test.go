@@ -185,7 +185,15 @@ func (s *process) kill() {
 // stop ends the server as an init system does; it must succeed.
 func (s *process) stop() {
 	s.t.Helper()
-	s.cmd.Process.Signal(syscall.SIGTERM)
+	s.terminate()
+	s.ended()
+}
+
+func (s *process) terminate() { s.cmd.Process.Signal(syscall.SIGTERM) }
+
+// ended waits for the end of a server that was told to stop.
+func (s *process) ended() {
+	s.t.Helper()
 	select {
 	case <-s.exited:
 		s.exited = nil
