@@ -253,7 +253,7 @@ func (r *rootFS) openRead(name string) (*os.File, Info, error) {
 		}
 		return nil, i, pathError("open", name, errNotVisible)
 	}
-	unix.SetNonblock(fd, false) // as os.Open leaves regular files: no poller
+	unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0) // O_NONBLOCK off, as os.Open leaves regular files: no poller
 	return os.NewFile(uintptr(fd), name), i, nil
 }
 

@@ -2,6 +2,7 @@ package davfs
 
 import (
 	"context"
+	"io/fs"
 	"time"
 
 	"davit/store"
@@ -41,7 +42,11 @@ func (t *Tree) Create(ctx context.Context, name string, c Claim, length int64) (
 		t.f.end()
 		return nil, err
 	}
-	return &Upload{receiving: in, t: t, name: name, claim: c, keep: t.f.locks.keep(c.Tokens, t.p.UserID)}, nil
+	mode := uint32(t.f.root.modes.File.Perm())
+	if exists {
+		mode = cur.Mode // PUT-8
+	}
+	return &Upload{receiving: in, t: t, name: name, claim: c, mode: mode, keep: t.f.locks.keep(c.Tokens, t.p.UserID)}, nil
 }
 
 // mayPut is what must hold at the beginning of an upload and at its end.
@@ -68,13 +73,7 @@ func (t *Tree) mayPut(name string, c Claim, exists bool, cur Info) error {
 func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, created bool, err error) {
 	t := u.t
 	defer u.Abort()
-	mode := uint32(t.f.root.modes.File.Perm())
-	if cur, exists, err := t.look(u.name); err != nil {
-		return Info{}, false, err
-	} else if exists {
-		mode = cur.Mode // PUT-8
-	}
-	if made, err = u.finish(t.f.d.o.Sync, mode, t.f.stamp(mtime)); err != nil {
+	if made, err = u.finish(t.f.d.o.Sync, u.mode, t.f.stamp(mtime)); err != nil {
 		return Info{}, false, err
 	}
 	made.Name = baseOf(u.name)
@@ -92,6 +91,12 @@ func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, create
 		}
 		if err := u.publish(u.name, !exists); err != nil {
 			return rows.cancel(ctx, err)
+		}
+		if exists && cur.Mode != made.Mode { // changed while the body came (PUT-8)
+			if err := t.f.fs.Chmod(u.name, fs.FileMode(cur.Mode)); err != nil {
+				return err
+			}
+			made.Mode = cur.Mode
 		}
 		created = !exists
 		t.f.locks.taken(u.name, t.p.UserID)
