@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -78,9 +79,10 @@ func need(t testing.TB, tool, debianPackage string) string {
 
 // process is the program serving one data directory, perhaps several times in a row.
 type process struct {
-	t    testing.TB
-	data string // its parent is for the test
-	args []string
+	t      testing.TB
+	data   string // its parent is for the test
+	args   []string
+	listen string // "" chooses a port at each start
 
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when cmd is over
@@ -143,7 +145,7 @@ func (s *process) start() {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	args := append([]string{"serve", "--data", s.data, "--listen", "127.0.0.1:0"}, s.args...)
+	args := append([]string{"serve", "--data", s.data, "--listen", cmp.Or(s.listen, "127.0.0.1:0")}, s.args...)
 	s.cmd = exec.Command(davit(s.t), args...)
 	s.cmd.Env = environment("DAVIT_ADMIN_PASSWORD=" + adminPassword)
 	s.cmd.Stdout, s.cmd.Stderr = log, log

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -33,6 +34,9 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	s := newProcess(t)
+	if code, _, errs := s.run("user", "limit", "admin", "--max-folders", "0"); code != 0 {
+		t.Fatal(errs)
+	}
 	id := s.folder("load", "--max-bytes", "0", "--max-files", "0")
 	var writers []*writer
 	for i := range 4 {
@@ -42,6 +46,7 @@ func TestKill(t *testing.T) {
 		writers = append(writers, w)
 	}
 	s.must(201, "MKCOL", "/dav/"+id+"/shared", "", nil)
+	owner := &owner{s: s, random: rand.New(rand.NewPCG(seed, 99)), folders: map[string]string{}, deleted: map[string]bool{}}
 	steps := 0
 	for n := range kills {
 		var load sync.WaitGroup
@@ -51,6 +56,7 @@ func TestKill(t *testing.T) {
 		for i := range 2 {
 			load.Go(func() { crowd(s, id, rand.New(rand.NewPCG(seed, uint64(100*n+i)))) })
 		}
+		load.Go(owner.run)
 		time.Sleep(time.Duration(20+random.IntN(400)) * time.Millisecond)
 		s.kill()
 		load.Wait()
@@ -61,13 +67,14 @@ func TestKill(t *testing.T) {
 			steps += w.steps
 			w.steps = 0
 		}
+		owner.check()
 		checkAfterKill(s, id)
 		if t.Failed() {
 			t.Fatalf("after kill %d of %d", n+1, kills)
 		}
 	}
 	t.Logf("%d changes were acknowledged", steps)
-	if steps < 50*kills {
+	if steps < 10*kills {
 		t.Errorf("only %d changes in %d runs: that is no load", steps, kills)
 	}
 	s.stop()
@@ -114,6 +121,15 @@ func checkAfterKill(s *process, id string) {
 	for _, l := range locks {
 		if _, err := os.Lstat(filepath.Join(s.data, "files", id, l.Path)); err != nil {
 			t.Errorf("a lock on a name that is gone: %v", err)
+		}
+	}
+	props, err := st.PropPaths(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range props {
+		if _, err := os.Lstat(filepath.Join(s.data, "files", id, name)); err != nil {
+			t.Errorf("properties of a name that is gone: %v", err)
 		}
 	}
 	intents, err := st.Intents(t.Context())
@@ -484,4 +500,76 @@ func crowd(s *process, id string, random *rand.Rand) {
 			return
 		}
 	}
+}
+
+// owner makes and deletes folders over the API.
+type owner struct {
+	s       *process
+	random  *rand.Rand
+	folders map[string]string // content of the file in each, by ID
+	deleted map[string]bool
+	n       int
+}
+
+// run goes on until the server is gone.
+func (o *owner) run() {
+	ctx := context.Background()
+	for {
+		for id := range o.folders {
+			if len(o.folders) < 5 {
+				break
+			}
+			// While its fate is not known it belongs to neither list.
+			delete(o.folders, id)
+			res, err := o.s.send(ctx, "DELETE", "/v2/folder/"+id, nil)
+			if err != nil {
+				return
+			}
+			if res.status != 204 {
+				o.s.t.Errorf("DELETE folder: %d %s", res.status, res.body)
+				return
+			}
+			o.deleted[id] = true
+		}
+		o.n++
+		res, err := o.s.send(ctx, "POST", "/v2/folder/create", strings.NewReader(fmt.Sprintf(`{"name": "folder-%d"}`, o.n)))
+		if err != nil {
+			return
+		}
+		var made struct{ FolderID string }
+		if err := json.Unmarshal([]byte(res.body), &made); err != nil || res.status != 201 {
+			o.s.t.Errorf("create folder: %d %s", res.status, res.body)
+			return
+		}
+		o.folders[made.FolderID] = ""
+		text := version(o.random)
+		res, err = o.s.send(ctx, "PUT", "/dav/"+made.FolderID+"/file", strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		if res.status != 201 {
+			o.s.t.Errorf("PUT into a new folder: %d %s", res.status, res.body)
+			return
+		}
+		o.folders[made.FolderID] = text
+	}
+}
+
+// check finds the folders that are there, and those that were deleted gone.
+func (o *owner) check() {
+	t := o.s.t
+	for id, text := range o.folders {
+		o.s.must(200, "GET", "/v2/folder/"+id, "", nil)
+		if got := o.s.files(id)["file"]; got != text && text != "" {
+			t.Errorf("the file in folder %s has %d bytes, want %d", id, len(got), len(text))
+		}
+	}
+	for id := range o.deleted {
+		o.s.must(404, "GET", "/v2/folder/"+id, "", nil)
+		within(t, 5*time.Second, "a deleted folder is gone from the disk", func() bool {
+			_, err := os.Stat(filepath.Join(o.s.data, "files", id))
+			return os.IsNotExist(err)
+		})
+	}
+	clear(o.deleted)
 }

@@ -472,7 +472,7 @@ func testDavfs2Git(t *testing.T, s *process, open openMount) {
 	m.ok(os.Mkdir(source, 0o755))
 	git := func(dir string, args ...string) string {
 		t.Helper()
-		return m.command(dir, "git", append([]string{"-c", "user.name=Ann", "-c", "user.email=ann@example.org"}, args...)...)
+		return m.command(dir, need(t, "git", "git"), append([]string{"-c", "user.name=Ann", "-c", "user.email=ann@example.org"}, args...)...)
 	}
 	for i := range 3 {
 		for n := range 8 {
@@ -689,6 +689,40 @@ func testDavfs2Killed(t *testing.T, s *process, open openMount) {
 			s.holds(id, map[string]string{"old": "again", "new": "again"})
 			s.must(204, "PUT", "/dav/"+id+"/old", "free", nil)
 			s.must(204, "PUT", "/dav/"+id+"/new", "free", nil)
+		})
+	}
+}
+
+// DFS-7: davfs2 tries again, and its locks are still there.
+func TestDavfs2ServerRestarts(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(s *process)
+	}{
+		{"stopped", (*process).stop},
+		{"killed", (*process).kill},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newProcess(t)
+			s.listen = strings.TrimPrefix(s.url, "http://")
+			id := s.folder("restart")
+			m := newMount(t, s, id, "admin", s.token(), "delay_upload 1", "retry 1")
+			want := map[string]string{}
+			for n := range 8 {
+				name := fmt.Sprint("file", n)
+				want[name] = noise(100_000)
+				m.put(name, want[name])
+			}
+			c.end(s)
+			s.start()
+			for name, text := range want {
+				s.arrives(id, name, text)
+			}
+			m.unmount()
+			s.holds(id, want)
+			for name := range want {
+				s.must(204, "DELETE", "/dav/"+id+"/"+name, "", nil) // nothing stayed locked
+			}
 		})
 	}
 }
