@@ -45,6 +45,7 @@ type Handler struct {
 	o         HandlerOptions
 	log       *slog.Logger
 	propfinds propfindCache
+	pacing    pacing
 }
 
 // Handler makes the WebDAV door to d's folders.
@@ -55,7 +56,7 @@ func (d *FS) Handler(a Access, o HandlerOptions) *Handler {
 	if o.Log == nil {
 		o.Log = d.log
 	}
-	return &Handler{d: d, access: a, o: o, log: o.Log}
+	return &Handler{d: d, access: a, o: o, log: o.Log, pacing: pacing{stall: 60 * time.Second, window: 30 * time.Second, bytes: 16 << 10}}
 }
 
 // request is one request on its way: what it addresses, who sent it, what it submitted.
@@ -134,7 +135,7 @@ func (h *Handler) serve(q *request) (err error) {
 		// In a copy: net/http looks at its own request's Body to know whether the client waits for a
 		// 100, and would else read a body that is not sent before it lets the answer out (PUT-6).
 		r = r.WithContext(r.Context())
-		r.Body = pace(q.w, r.Body)
+		r.Body = &pacedBody{ReadCloser: r.Body, pacing: h.pacing, control: http.NewResponseController(q.w)}
 		q.r = r
 	}
 	if lines := r.Header["If"]; len(lines) > 0 {
@@ -163,8 +164,14 @@ func (h *Handler) serve(q *request) (err error) {
 	case methodPropfind:
 		return h.servePropfind(q)
 	}
-	if q.tree == nil && r.Method != methodProppatch {
-		return errManaged
+	if q.tree == nil {
+		switch r.Method {
+		case http.MethodPut, http.MethodDelete, methodMkcol, methodCopy, methodMove, methodLock:
+			return errManaged
+		case methodProppatch:
+			return h.serveProppatch(q)
+		}
+		return errMethod
 	}
 	switch r.Method {
 	case http.MethodPut:
@@ -304,25 +311,21 @@ func (h *Handler) matches(q *request, tag string, c webdav.Condition) bool {
 	return err == nil && sameETag(c.ETag, at.tree.ETag(at.name, i), false)
 }
 
-// Bounds on how slowly a client may send or take (SEC-7): a length of time without progress, and
-// the bytes that it must move in a window.
-const (
-	stallAfter = 60 * time.Second
-	paceWindow = 30 * time.Second
-	paceBytes  = 16 << 10
-)
+// pacing bounds how slowly a client may send (SEC-7).
+type pacing struct {
+	stall  time.Duration // without a byte, beyond a window
+	window time.Duration
+	bytes  int64 // that must come in a window
+}
 
 // pacedBody is a request body whose sender must keep going. There is no limit on how long
 // an upload takes, only on how slow it is.
 type pacedBody struct {
 	io.ReadCloser
+	pacing
 	control *http.ResponseController
 	begun   time.Time // of the window
-	bytes   int64     // in the window
-}
-
-func pace(w http.ResponseWriter, body io.ReadCloser) io.ReadCloser {
-	return &pacedBody{ReadCloser: body, control: http.NewResponseController(w)}
+	got     int64     // in the window
 }
 
 // errSlow ends a body that comes too slowly.
@@ -330,16 +333,16 @@ var errSlow = &statusError{Status: http.StatusRequestTimeout, Text: "the body ca
 
 func (b *pacedBody) Read(p []byte) (int, error) {
 	now := time.Now()
-	if b.begun.IsZero() || now.Sub(b.begun) > paceWindow {
-		if !b.begun.IsZero() && b.bytes < paceBytes {
+	if b.begun.IsZero() || now.Sub(b.begun) > b.window {
+		if !b.begun.IsZero() && b.got < b.bytes {
 			return 0, errSlow
 		}
-		b.begun, b.bytes = now, 0
+		b.begun, b.got = now, 0
 		// Not every ResponseWriter has deadlines; then the server has none either.
-		b.control.SetReadDeadline(now.Add(stallAfter + paceWindow))
-		b.control.SetWriteDeadline(now.Add(2 * (stallAfter + paceWindow)))
+		b.control.SetReadDeadline(now.Add(b.stall + b.window))
+		b.control.SetWriteDeadline(now.Add(2 * (b.stall + b.window)))
 	}
 	n, err := b.ReadCloser.Read(p)
-	b.bytes += int64(n)
+	b.got += int64(n)
 	return n, err
 }

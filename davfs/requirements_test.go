@@ -161,12 +161,12 @@ type answered struct {
 // do sends a request as ann; a header "As: bob" makes it bob's, "As: " nobody's.
 func (s *site) do(t testing.TB, method, target, body string, headers ...string) answered {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.server.URL+target, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, s.server.URL+strings.TrimPrefix(target, "*"), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if target == "*" {
-		r.URL.Opaque, r.URL.Path = "*", ""
+		r.URL.Opaque = "*"
 	}
 	r.SetBasicAuth("ann", "secret")
 	for _, h := range headers {
