@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unicode/utf8"
 	"unsafe"
 
 	"github.com/spf13/afero"
@@ -32,7 +31,8 @@ type fileSystem interface {
 	Lstat(name string) (Info, error)
 	// OpenRead opens a visible regular file. The Info is of the opened file.
 	OpenRead(name string) (*os.File, Info, error)
-	// List calls fn for each visible member of a directory, in no order.
+	// List calls fn for each visible member of a directory, in no order; *unreadError if that
+	// was not all.
 	List(name string, fn func(Info) error) error
 	// Stage begins a file, or a directory, that nobody sees until Publish.
 	Stage(dir bool) (*staged, error)
@@ -260,7 +260,7 @@ func (r *rootFS) openRead(name string) (*os.File, Info, error) {
 var dirents = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 // List implements fileSystem: one read of the directory, one statx an entry. A member that
-// vanishes meanwhile is left out (PRO-14); so are names that are not UTF-8 (URL-6).
+// vanishes meanwhile is left out; so are names that no URL can have (URL-6).
 func (r *rootFS) List(name string, fn func(Info) error) error {
 	for {
 		before, begun := r.swaps.Load(), false
@@ -281,6 +281,7 @@ func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
 	buf := dirents.Get().(*[]byte)
 	defer dirents.Put(buf)
 	var x unix.Statx_t
+	var unread error
 	for {
 		n, err := unix.Getdents(fd, *buf)
 		if err == unix.EINTR {
@@ -296,7 +297,7 @@ func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
 		for b := (*buf)[:n]; len(b) > 0; {
 			base, kind, rest := cutDirent(b)
 			b = rest
-			if kind != unix.DT_REG && kind != unix.DT_DIR && kind != unix.DT_UNKNOWN || string(base) == "." || string(base) == ".." || !utf8.Valid(base) {
+			if kind != unix.DT_REG && kind != unix.DT_DIR && kind != unix.DT_UNKNOWN || !legalSegment(string(base)) {
 				continue
 			}
 			member := string(base)
@@ -305,7 +306,10 @@ func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
 			case unix.ENOENT:
 				continue
 			default:
-				return pathError("list", path.Join(name, member), err)
+				if unread == nil {
+					unread = &unreadError{pathError("list", path.Join(name, member), err)}
+				}
+				continue
 			}
 			i, ok := infoOf(member, &x, r.vol.dev)
 			if !ok {
@@ -317,6 +321,12 @@ func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
 		}
 	}
 }
+
+// unreadError is what List returns when it has called fn for all members but those that the disk
+// would not describe; the first of these.
+type unreadError struct{ error }
+
+func (e *unreadError) Unwrap() error { return e.error }
 
 // cutDirent takes the first struct linux_dirent64 off b: ino u64, off i64, reclen u16, type u8, name, NUL.
 func cutDirent(b []byte) (name []byte, kind byte, rest []byte) {

@@ -134,18 +134,25 @@ func (t *Tree) OpenRead(name string) (*os.File, Info, error) {
 	return t.f.fs.OpenRead(name)
 }
 
-// List calls fn for each member of a collection until ctx ends.
+// List calls fn for each member of a collection until ctx ends. What the disk would not
+// describe is left out, and logged (PRO-14).
 func (t *Tree) List(ctx context.Context, name string, fn func(Info) error) error {
 	if err := t.may(store.Read); err != nil {
 		return err
 	}
 	n := 0
-	return t.f.fs.List(name, func(i Info) error {
+	err := t.f.fs.List(name, func(i Info) error {
 		if n++; n%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return fn(i)
 	})
+	var unread *unreadError
+	if errors.As(err, &unread) {
+		t.f.d.log.Error("left out of a listing", "folder", t.f.id, "error", err)
+		return nil
+	}
+	return err
 }
 
 // ETag is the entity tag of a file or a collection.
@@ -234,6 +241,7 @@ func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
 		if err := t.f.fs.Mkdir(name, 0); err != nil {
 			return err
 		}
+		t.f.locks.taken(name, t.p.UserID)
 		t.f.changed(name)
 		made, err = t.f.fs.Lstat(name)
 		return err
@@ -291,6 +299,7 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 		if err != nil {
 			return rows.cancel(ctx, err)
 		}
+		t.f.locks.taken(name, t.p.UserID)
 		t.f.changed(parentOf(name))
 		return rows.removed(ctx)
 	})
