@@ -32,6 +32,19 @@ func (s *site) fill(t testing.TB) {
 	}
 }
 
+// empty deletes all that fill and a test made.
+func (s *site) empty(t testing.TB) {
+	t.Helper()
+	for folder, user := range map[string]string{"Home": "ann", "Other": "ann", "Small": "ann", "Shared": "bob", "Secret": "bob"} {
+		root := "/dav/" + folder + "/"
+		for href := range s.want(t, 207, "PROPFIND", root, propBody("D:resourcetype"), "Depth: 1", "As: "+user).props(t) {
+			if href != root {
+				s.want(t, 204, "DELETE", href, "", "As: "+user)
+			}
+		}
+	}
+}
+
 // What must be refused is refused before anything is touched (CM-1, CM-2, CM-3, CM-9, CM-12, URL-5, STA-4).
 func TestCM1_CM2_CM3_Refused(t *testing.T) {
 	s := newSite(t, HandlerOptions{}, Options{})
@@ -190,6 +203,7 @@ func TestCM2_NothingLeaks(t *testing.T) {
 
 // What COPY and MOVE may do, they do whole, with 201 or 204 (STA-5, CM-1, CM-6, URL-5).
 func TestCM1_CM6_Done(t *testing.T) {
+	s := newSite(t, HandlerOptions{Hosts: func(r *http.Request) []string { return []string{r.Host, "files.example.org"} }}, Options{})
 	for _, c := range []struct {
 		name, from, to string
 		created        bool
@@ -221,7 +235,7 @@ func TestCM1_CM6_Done(t *testing.T) {
 	} {
 		for _, method := range []string{"COPY", "MOVE"} {
 			t.Run(method+" "+c.name, func(t *testing.T) {
-				s := newSite(t, HandlerOptions{Hosts: func(r *http.Request) []string { return []string{r.Host, "files.example.org"} }}, Options{})
+				s.empty(t)
 				s.fill(t)
 				to := strings.Replace(strings.Replace(c.to, "HOST", s.host, 1), "ID", "/dav/"+s.other.ID, 1)
 				status := 204

@@ -300,7 +300,7 @@ func TestGET5_PUT4_WholeVersions(t *testing.T) {
 // A reader that is slow gets the version that it began with, though it is replaced and deleted meanwhile.
 func TestGET5_SlowReader(t *testing.T) {
 	s := newSite(t, HandlerOptions{}, Options{})
-	old := strings.Repeat("old ", 4<<20)
+	old := strings.Repeat("old ", 2<<20)
 	for _, change := range []struct{ method, body, header string }{{"PUT", "new", "As: bob"}, {"DELETE", "", "As: bob"}, {"MOVE", "", "Destination: /dav/Home/elsewhere"}} {
 		s.do(t, "PUT", "/dav/Home/f", old)
 		c := s.dial(t)

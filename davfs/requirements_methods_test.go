@@ -292,7 +292,7 @@ func TestSEC1_Bodies(t *testing.T) {
 // SEC-7: a sender must keep going; how long it takes in all does not matter.
 func TestSEC7_Pace(t *testing.T) {
 	s := newSite(t, HandlerOptions{}, Options{})
-	s.h.pacing = pacing{stall: 200 * time.Millisecond, window: 100 * time.Millisecond, bytes: 10}
+	s.h.pacing = pacing{stall: 700 * time.Millisecond, window: 100 * time.Millisecond, bytes: 10}
 	for _, c := range []struct {
 		name   string
 		send   int // bytes at a time
