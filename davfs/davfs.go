@@ -193,7 +193,8 @@ func (d *FS) bury(ctx context.Context, id string) error {
 	if err := d.volume.dropFolder(id, d.o.Sync); err != nil {
 		return err
 	}
-	if err := d.st.PurgeFolder(ctx, id); err != nil {
+	// A deletion and Reconcile, which notices it, may both come here: the second finds no row.
+	if err := d.st.PurgeFolder(ctx, id); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	d.log.Info("folder deleted", "folder", id)

@@ -134,6 +134,10 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if saved, err = d.standing(ctx, root, saved); err != nil {
+		root.close()
+		return nil, err
+	}
 	f := &folder{
 		d: d, id: id, root: root, ledger: &ledger{used: row.Usage}, names: new(nameTable),
 		props: newPropTable(d.st, id, index), ready: make(chan struct{}), marked: row.Dirty,
@@ -148,6 +152,25 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	}
 	d.background.Go(func() { f.countAfterCrash(d.ctx) })
 	return f, nil
+}
+
+// standing are the locks whose resources exist. A lock on a new name is in SQL before
+// its file is seen, so a crash can leave one without. It is removed: its client has never heard of it.
+func (d *FS) standing(ctx context.Context, root *rootFS, saved []store.Lock) ([]store.Lock, error) {
+	var stand []store.Lock
+	var gone []string
+	for _, l := range saved {
+		_, err := root.Lstat(l.Path)
+		switch {
+		case err == nil:
+			stand = append(stand, l)
+		case errors.Is(err, fs.ErrNotExist):
+			gone = append(gone, l.Token)
+		default:
+			return nil, err
+		}
+	}
+	return stand, d.st.DeleteLocks(ctx, gone...)
 }
 
 // countAfterCrash finds the usage of a folder that was being changed when the server ended.

@@ -526,7 +526,7 @@ func (o *owner) run() {
 				return
 			}
 			if res.status != 204 {
-				o.s.t.Errorf("DELETE folder: %d %s", res.status, res.body)
+				o.s.t.Errorf("DELETE folder %s: %d %s", id, res.status, res.body)
 				return
 			}
 			o.deleted[id] = true
