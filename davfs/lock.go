@@ -154,12 +154,16 @@ type lockHeld struct{ conflict *lockConflict }
 func (e *lockHeld) Error() string { return e.conflict.Error() }
 func (e *lockHeld) Unwrap() error { return e.conflict }
 
+// lockTries is how often a new file is tried to be made for a lock. That it is there each time but
+// cannot be seen means that a link or a pipe has the name (D9).
+const lockTries = 10
+
 // Lock grants l on what is at its Path, or on a new empty file there. Locks in the way are a *lockHeld.
 func (t *Tree) Lock(ctx context.Context, l store.Lock, c Claim) (granted store.Lock, i Info, created bool, err error) {
 	if err := t.may(store.Write); err != nil {
 		return store.Lock{}, Info{}, false, err
 	}
-	for {
+	for try := 1; ; try++ {
 		_, exists, err := t.look(l.Path)
 		if err != nil {
 			return store.Lock{}, Info{}, false, err
@@ -172,7 +176,7 @@ func (t *Tree) Lock(ctx context.Context, l store.Lock, c Claim) (granted store.L
 			return granted, i, false, err
 		}
 		granted, i, err = t.lockNew(ctx, l, c)
-		if errors.Is(err, fs.ErrExist) && ctx.Err() == nil {
+		if errors.Is(err, fs.ErrExist) && ctx.Err() == nil && try < lockTries {
 			continue // made meanwhile
 		}
 		return granted, i, err == nil, err

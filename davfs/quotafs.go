@@ -115,6 +115,14 @@ func (q *quotaFS) Move(name string, to fileSystem, toName string, noReplace bool
 		}
 	}
 	moved := src.usage()
+	if !src.Dir && old.Identity() == src.Identity() {
+		// Two names of one file, linked by hand: rename(2) would leave both and say that all is well.
+		if err := q.fileSystem.Remove(name); err != nil {
+			return err
+		}
+		q.ledger.credit(parentOf(name), minus(store.Usage{}, moved))
+		return nil
+	}
 	if src.Dir {
 		q.ledger.spoil()
 		dst.ledger.spoil()

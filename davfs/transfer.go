@@ -180,6 +180,9 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 	var displaced *staged
 	err = x.dst.change(ctx, []string{x.to}, func() error {
 		_, old, exists, err := x.look(false)
+		if err == nil {
+			err = x.src.may(store.Read) // a deleted folder loses its files one by one: the copy may lack some
+		}
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,115 @@
+package davfs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"davit/store"
+)
+
+// Two names of one file are made by hand: rename(2) onto each other does nothing and says that all is well.
+func TestMoveOntoHardLink(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		other bool // the second name is in another folder
+	}{{"inside a folder", false}, {"between folders", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, Options{})
+			f := w.folder(t, 0, 0)
+			g := f
+			if c.other {
+				g = w.folder(t, 0, 0)
+			}
+			from, to := w.tree(t, f), w.tree(t, g)
+			if err := put(t.Context(), from, "a", "content"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Link(w.path(f, "a"), w.path(g, "b")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Scan(t.Context(), g.ID); err != nil {
+				t.Fatal(err)
+			}
+			if created, err := from.Move(t.Context(), "a", Place{to, "b"}, true, Claim{}); err != nil || created {
+				t.Fatalf("move: created %v, %v", created, err)
+			}
+			if _, err := from.Stat("a"); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the source after the move: %v", err)
+			}
+			if got, err := read(to, "b"); err != nil || got != "content" {
+				t.Errorf("the destination: %q, %v", got, err)
+			}
+			w.wantUsage(t, f)
+			w.wantUsage(t, g)
+		})
+	}
+}
+
+// A name that is taken by what nobody sees (D9) cannot be locked; asking for it must end.
+func TestLockHiddenName(t *testing.T) {
+	d := newDoor(t, HandlerOptions{})
+	if err := os.Symlink("elsewhere", d.path(d.home, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mkfifo(d.path(d.home, "pipe"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"link", "pipe"} {
+		t.Run(name, func(t *testing.T) {
+			d.want(t, 405, "ann", "LOCK", "/dav/Home/"+name, lockBody("exclusive", ""))
+			d.want(t, 405, "ann", "PUT", "/dav/Home/"+name, "x") // and not 423: no lock was left
+		})
+	}
+	d.wantUsage(t, d.home)
+}
+
+// opened calls then at the first file that is opened for reading.
+type opened struct {
+	fileSystem
+	then func()
+}
+
+func (o *opened) bottom() *rootFS { return o.fileSystem.(*rootFS) }
+
+func (o *opened) OpenRead(name string) (*os.File, Info, error) {
+	if o.then != nil {
+		o.then()
+		o.then = nil
+	}
+	return o.fileSystem.OpenRead(name)
+}
+
+// A folder that is deleted while it is copied from loses its files one by one: what was copied
+// is perhaps a part, and must not appear as a copy.
+func TestCopyFromDeletedFolder(t *testing.T) {
+	w := newWorld(t, Options{})
+	f, g := w.folder(t, 0, 0), w.folder(t, 0, 0)
+	from, to := w.tree(t, f), w.tree(t, g)
+	if _, err := from.Mkdir(t.Context(), "dir", Claim{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"dir/a", "dir/b"} {
+		if err := put(t.Context(), from, name, "content"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	from.f.fs.fileSystem = &opened{from.f.root, func() {
+		if err := w.DeleteFolder(t.Context(), f.ID); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, err := from.Copy(t.Context(), "dir", Place{to, "copy"}, true, false, Claim{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("copy: %v, want %v", err, fs.ErrNotExist)
+	}
+	if _, err := to.Stat("copy"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the copy: %v", err)
+	}
+	w.wantUsage(t, g)
+	if u, err := w.Usage(t.Context(), g); err != nil || u.ReservedBytes != 0 || u.ReservedFiles != 0 || u.Usage != (store.Usage{}) {
+		t.Errorf("usage of the destination: %+v, %v", u, err)
+	}
+}
