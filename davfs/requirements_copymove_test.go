@@ -293,7 +293,7 @@ func TestCM4_CM6_NeverMissing(t *testing.T) {
 			}
 		})
 	}
-	for n := range 60 {
+	for n := range 25 {
 		from := []string{"/dav/Home/d", "/dav/Home/e"}[n%2]
 		s.want(t, 204, "COPY", from, "", "Destination: /dav/Home/target")
 		s.want(t, 201, "COPY", from, "", "Destination: /dav/Home/tmp")
