@@ -324,8 +324,9 @@ type pacedBody struct {
 	io.ReadCloser
 	pacing
 	control *http.ResponseController
-	begun   time.Time // of the window
-	got     int64     // in the window
+	begun   time.Time     // of the window
+	got     int64         // in the window
+	waited  time.Duration // for the sender, in the window; the rest was our disk's
 }
 
 // errSlow ends a body that comes too slowly.
@@ -334,15 +335,16 @@ var errSlow = &statusError{Status: http.StatusRequestTimeout, Text: "the body ca
 func (b *pacedBody) Read(p []byte) (int, error) {
 	now := time.Now()
 	if b.begun.IsZero() || now.Sub(b.begun) > b.window {
-		if !b.begun.IsZero() && b.got < b.bytes {
+		if !b.begun.IsZero() && b.got < b.bytes && b.waited > b.window/2 {
 			return 0, errSlow
 		}
-		b.begun, b.got = now, 0
+		b.begun, b.got, b.waited = now, 0, 0
 		// Not every ResponseWriter has deadlines; then the server has none either.
 		b.control.SetReadDeadline(now.Add(b.stall + b.window))
 		b.control.SetWriteDeadline(now.Add(2 * (b.stall + b.window)))
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.got += int64(n)
+	b.waited += time.Since(now)
 	return n, err
 }
