@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,10 +26,11 @@ type folder struct {
 
 	gone  atomic.Bool   // deleted; every further use is fs.ErrNotExist
 	ready chan struct{} // closed when usage is known
-	fault error         // why counting failed; read after ready
+	fault error         // why counting failed; after ready guarded by changeMu
 
-	users int       // guarded by FS.mu
-	used  time.Time // last use, guarded by FS.mu
+	users  int          // guarded by FS.mu
+	opened time.Time    // this time; an epoch of collection ETags
+	used   atomic.Int64 // last use by a request, ns since 1970; 0: none since opened
 
 	changeMu  sync.Mutex
 	running   int       // changes that run
@@ -42,7 +42,8 @@ type folder struct {
 
 	versionMu sync.Mutex
 	version   uint64            // of the last change below the root
-	versions  map[string]uint64 // of the last change below each directory, since start
+	forgotten uint64            // version when versions was emptied, for directories not in it
+	versions  map[string]uint64 // of the last change below each directory, since then
 }
 
 // mostVersions bounds the memory for collection ETags: beyond it they all change.
@@ -75,8 +76,13 @@ func (d *FS) open(ctx context.Context, id string) (*folder, error) {
 			if err != nil {
 				return nil, err
 			}
-			// A deletion between reading the row and now found no open folder to retire.
-			if row, err := d.st.Folder(ctx, id); err != nil || !row.Deleted.IsZero() {
+			// A deletion between reading the row and now found no open folder to retire. Any other
+			// error, such as a client that left, says nothing; then reread retires it.
+			row, err := d.st.Folder(context.WithoutCancel(ctx), id)
+			if errors.Is(err, fs.ErrNotExist) || err == nil && !row.Deleted.IsZero() {
+				d.mu.Lock()
+				delete(d.folders, id)
+				d.mu.Unlock()
 				f.retire(ctx)
 			}
 			return f, nil
@@ -93,13 +99,15 @@ func (d *FS) open(ctx context.Context, id string) (*folder, error) {
 func (f *folder) release() {
 	f.d.mu.Lock()
 	f.users--
-	f.used = f.d.now()
 	last := f.users == 0 && f.gone.Load()
 	f.d.mu.Unlock()
 	if last {
 		f.close()
 	}
 }
+
+// use notes that a request uses the folder. Background work does not count.
+func (f *folder) use() { f.used.Store(f.d.now().UnixNano()) }
 
 func (f *folder) close() {
 	f.root.close()
@@ -138,10 +146,11 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 		root.close()
 		return nil, err
 	}
+	now := d.now()
 	f := &folder{
-		d: d, id: id, root: root, ledger: &ledger{used: row.Usage}, names: new(nameTable),
+		d: d, id: id, opened: now, root: root, ledger: &ledger{used: row.Usage}, names: new(nameTable),
 		props: newPropTable(d.st, id, index), ready: make(chan struct{}), marked: row.Dirty,
-		lastStamp: d.now().UnixNano(), versions: make(map[string]uint64),
+		lastStamp: now.UnixNano(), versions: make(map[string]uint64),
 	}
 	f.locks = newLockTable(d.st, saved, lockOptions{now: d.now, counts: d.counts, defaultTimeout: d.o.LockTimeout, maxTimeout: d.o.MaxLockTimeout})
 	f.fs = &quotaFS{fileSystem: root, ledger: f.ledger}
@@ -187,7 +196,24 @@ func (f *folder) countAfterCrash(ctx context.Context) {
 		f.ledger.mu.Unlock()
 		f.d.log.Info("folder counted after an unclean stop", "folder", f.id, "bytes", u.Bytes, "files", u.Files, "took", f.d.now().Sub(begun))
 	}
+	f.dropStaleProps(ctx)
 	close(f.ready)
+}
+
+// dropStaleProps removes the dead properties of resources that are gone: a crash can come
+// between a COPY over them and the end of their rows. They count for nothing (D15), but nobody else would remove them.
+func (f *folder) dropStaleProps(ctx context.Context) {
+	for name, id := range f.props.tree("") {
+		i, err := f.root.Lstat(name)
+		if err == nil && i.Identity() == id || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := f.d.st.SetProps(ctx, f.id, name, i.Identity(), nil, nil); err != nil {
+			f.d.log.Error("drop stale properties", "folder", f.id, "error", err)
+			return
+		}
+		f.props.note(name, id, false)
+	}
 }
 
 // retire ends a deleted folder: requests that hold it get fs.ErrNotExist from now on.
@@ -235,11 +261,11 @@ func (f *folder) begin(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+	f.changeMu.Lock()
+	defer f.changeMu.Unlock()
 	if f.fault != nil {
 		return fmt.Errorf("the folder could not be counted (%w): %w", f.fault, store.ErrBusy)
 	}
-	f.changeMu.Lock()
-	defer f.changeMu.Unlock()
 	if f.gone.Load() {
 		return f.errGone("")
 	}
@@ -279,8 +305,7 @@ func (f *folder) changed(names ...string) {
 	defer f.versionMu.Unlock()
 	f.version++
 	if len(f.versions) > mostVersions {
-		f.versions = make(map[string]uint64)
-		f.version += rand.Uint64N(1 << 20)
+		f.versions, f.forgotten = make(map[string]uint64), f.version
 	}
 	for _, name := range names {
 		for f.versions[name] = f.version; name != ""; {
@@ -294,7 +319,10 @@ func (f *folder) changed(names ...string) {
 // that goes through Davit, and with the directory itself (D14).
 func (f *folder) collectionETag(name string, i Info) string {
 	f.versionMu.Lock()
-	v := f.versions[name]
+	v, ok := f.versions[name]
+	if !ok {
+		v = f.forgotten
+	}
 	f.versionMu.Unlock()
-	return fmt.Sprintf(`"%x-%x-%x"`, i.Ino, uint64(f.d.start), v)
+	return fmt.Sprintf(`"%x-%x-%x"`, i.Ino, uint64(f.opened.UnixNano()), v)
 }

@@ -123,15 +123,18 @@ func checkAfterKill(s *process, id string) {
 			t.Errorf("a lock on a name that is gone: %v", err)
 		}
 	}
-	props, err := st.PropPaths(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name := range props {
-		if _, err := os.Lstat(filepath.Join(s.data, "files", id, name)); err != nil {
-			t.Errorf("properties of a name that is gone: %v", err)
+	within(t, 2*time.Second, "no name that is gone has properties", func() bool {
+		props, err := st.PropPaths(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		for name := range props {
+			if _, err := os.Lstat(filepath.Join(s.data, "files", id, name)); err != nil {
+				return false
+			}
+		}
+		return true
+	})
 	intents, err := st.Intents(t.Context())
 	if err != nil || len(intents) > 0 {
 		t.Errorf("intents after the start: %v, %v", intents, err)
