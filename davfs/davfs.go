@@ -74,7 +74,7 @@ type FS struct {
 	now    func() time.Time
 	volume *volume
 	counts *lockCounts
-	start  int64 // distinguishes collection ETags of this run from those of others
+	start  int64 // of this run, ns since 1970
 
 	mu      sync.Mutex
 	folders map[string]*folder // open ones
@@ -202,8 +202,8 @@ func (d *FS) bury(ctx context.Context, id string) error {
 	return nil
 }
 
-// Usage is what a folder holds at this moment; the numbers of the row where the
-// folder cannot be opened.
+// Usage is what a folder holds at this moment; after a crash, until it is counted, what
+// was last written. store.ErrBusy if its directory is missing.
 func (d *FS) Usage(ctx context.Context, row store.Folder) (Usage, error) {
 	f, err := d.open(ctx, row.ID)
 	if err != nil {

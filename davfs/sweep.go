@@ -215,11 +215,12 @@ func (f *folder) toSave(ctx context.Context, closing bool) (u store.FolderUsage,
 	return u, some, nil
 }
 
-// lastUse is when a request last used the folder.
+// lastUse is when a request last used the folder since it was opened; zero: none did.
 func (f *folder) lastUse() time.Time {
-	f.d.mu.Lock()
-	defer f.d.mu.Unlock()
-	return f.used
+	if ns := f.used.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
 }
 
 func (d *FS) expireLocks() {
@@ -236,7 +237,8 @@ func (d *FS) closeIdle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, f := range d.folders {
-		if f.users > 0 || d.now().Sub(f.used) < idleBefore || f.locks.held.Load() > 0 {
+		now := d.now()
+		if f.users > 0 || now.Sub(f.lastUse()) < idleBefore || now.Sub(f.opened) < idleBefore || f.locks.held.Load() > 0 {
 			continue
 		}
 		f.changeMu.Lock()

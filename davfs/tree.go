@@ -62,12 +62,14 @@ func (d *FS) Tree(ctx context.Context, p store.Principal, m store.Mount) (*Tree,
 		f.release()
 		return nil, f.errGone("")
 	}
+	f.use()
 	return &Tree{f: f, p: p, rights: m.Rights}, nil
 }
 
 // Close ends the use of the folder. A nil Tree is closed.
 func (t *Tree) Close() {
 	if t != nil {
+		t.f.use()
 		t.f.release()
 	}
 }
