@@ -30,13 +30,11 @@ func (d *FS) Scan(ctx context.Context, id string) (store.Usage, error) {
 	if err != nil {
 		return store.Usage{}, err
 	}
-	if f.fault != nil {
-		f.fault = nil // the count after the crash failed; this one did not
-	}
 	f.changeMu.Lock()
-	clean := f.running == 0 && !f.marked
+	f.fault = nil // a count after a crash may have failed; this one did not
 	f.changeMu.Unlock()
-	saved := store.FolderUsage{ID: id, Usage: f.ledger.current(), Scanned: begun, Clean: clean}
+	// Not Clean: a change may have begun since, and its mark must stay.
+	saved := store.FolderUsage{ID: id, Usage: f.ledger.current(), Scanned: begun}
 	if err := d.st.SaveUsage(ctx, []store.FolderUsage{saved}); err != nil {
 		return store.Usage{}, err
 	}
