@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -772,9 +771,4 @@ func (d *openDir) Readdirnames(n int) ([]string, error) {
 		names[i] = infos[i].Name()
 	}
 	return names, err
-}
-
-// isNotEmpty says whether a directory could not be removed because it has members.
-func isNotEmpty(err error) bool {
-	return errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST)
 }
