@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/net/webdav"
@@ -34,7 +36,12 @@ type HandlerOptions struct {
 	MaxFileSize int64
 	// InfiniteDepth allows PROPFIND of Depth infinity (PRO-13).
 	InfiniteDepth bool
-	Log           *slog.Logger
+	// MissingDepthOne takes a PROPFIND without Depth as Depth 1, not as infinity.
+	MissingDepthOne bool
+	// ChallengeAgents are parts of User-Agent headers: whose OPTIONS come without
+	// credentials, gets 401 (MET-2). Some clients sign in only when asked so early.
+	ChallengeAgents []string
+	Log             *slog.Logger
 }
 
 // Handler serves WebDAV for everything at and below /dav, and answers OPTIONS and PROPFIND
@@ -44,7 +51,8 @@ type Handler struct {
 	access    Access
 	o         HandlerOptions
 	log       *slog.Logger
-	propfinds propfindCache
+	propfinds bodyCache[propfind]
+	lockinfos bodyCache[lockInfo]
 	pacing    pacing
 }
 
@@ -56,7 +64,11 @@ func (d *FS) Handler(a Access, o HandlerOptions) *Handler {
 	if o.Log == nil {
 		o.Log = d.log
 	}
-	return &Handler{d: d, access: a, o: o, log: o.Log, pacing: pacing{stall: 60 * time.Second, window: 30 * time.Second, bytes: 16 << 10}}
+	return &Handler{
+		d: d, access: a, o: o, log: o.Log, pacing: pacing{stall: 60 * time.Second, window: 30 * time.Second, bytes: 16 << 10},
+		propfinds: bodyCache[propfind]{limit: maxXMLBody, parse: parsePropfind},
+		lockinfos: bodyCache[lockInfo]{limit: maxLockBody, parse: parseLockinfo},
+	}
 }
 
 // request is one request on its way: what it addresses, who sent it, what it submitted.
@@ -102,11 +114,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head := w.Header()
 	head["DAV"] = davClasses // as clients spell it; the map key is sent as it stands
 	head["MS-Author-Via"] = authorVia
+	q := request{w: w, r: r}
 	if r.Method == http.MethodOptions {
+		if h.challenges(r) {
+			h.fail(&q, store.ErrUnauthenticated)
+			return
+		}
 		h.serveOptions(w)
 		return
 	}
-	q := request{w: w, r: r}
 	defer func() { q.tree.Close() }() // also when a broken download ends in a panic
 	if err := h.serve(&q); err != nil {
 		h.fail(&q, err)
@@ -118,6 +134,15 @@ func (h *Handler) serveOptions(w http.ResponseWriter) {
 	w.Header().Set("Allow", allowAll)
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
+}
+
+// challenges says whether an OPTIONS request is to sign in first.
+func (h *Handler) challenges(r *http.Request) bool {
+	if len(h.o.ChallengeAgents) == 0 || r.Header.Get("Authorization") != "" {
+		return false
+	}
+	agent := r.UserAgent()
+	return slices.ContainsFunc(h.o.ChallengeAgents, func(part string) bool { return strings.Contains(agent, part) })
 }
 
 func (h *Handler) serve(q *request) (err error) {
@@ -139,6 +164,9 @@ func (h *Handler) serve(q *request) (err error) {
 		q.r = r
 	}
 	if lines := r.Header["If"]; len(lines) > 0 {
+		if len(lines) > 1 {
+			return badRequest("there is more than one If header")
+		}
 		if q.ifh, err = parseIf(r.Header.Get("If")); err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ func (h *Handler) serveLock(q *request) error {
 	if err := q.tree.may(store.Write); err != nil {
 		return err
 	}
-	info, err := readLockinfo(q.r.Body)
+	info, err := h.lockinfos.read(q.r.Body)
 	if err != nil {
 		return err
 	}

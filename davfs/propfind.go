@@ -25,7 +25,11 @@ const (
 // servePropfind answers the properties of a resource and of its members (RFC 4918,
 // section 9.1). It works for /dav/ and above too.
 func (h *Handler) servePropfind(q *request) error {
-	depth, err := parseDepth(q.r.Header.Get("Depth"), depthInfinity)
+	missing := depthInfinity // RFC 4918, section 9.1
+	if h.o.MissingDepthOne {
+		missing = depthOne
+	}
+	depth, err := parseDepth(q.r.Header.Get("Depth"), missing)
 	if err != nil {
 		return err
 	}

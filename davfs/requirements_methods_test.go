@@ -362,3 +362,30 @@ func TestSEC8_Log(t *testing.T) {
 		t.Errorf("log %s", text)
 	}
 }
+
+// MET-2: chosen clients are asked to sign in already at OPTIONS; others never are.
+func TestMET2_ChosenAgentsSignInAtOptions(t *testing.T) {
+	s := newSite(t, HandlerOptions{ChallengeAgents: []string{"WebDAVFS/"}}, Options{})
+	const finder, other = "User-Agent: WebDAVFS/3.0.0 (03008000) Darwin/21.6.0", "User-Agent: davfs2/1.6.1"
+	if a := s.want(t, 401, "OPTIONS", "/dav/", "", "As: ", finder); a.header.Get("DAV") != "1, 2" || a.header.Get("WWW-Authenticate") == "" {
+		t.Errorf("headers %v", a.header)
+	}
+	s.want(t, 200, "OPTIONS", "/dav/", "", "As: ", other)
+	s.want(t, 200, "OPTIONS", "/dav/", "", finder, "Authorization: Basic YW5uOmFubg==")
+}
+
+// PRO-13: what a missing Depth means is a setting.
+func TestPRO13_MissingDepth(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	s.want(t, 403, "PROPFIND", "/dav/Home/", "")
+	s = newSite(t, HandlerOptions{MissingDepthOne: true}, Options{})
+	s.want(t, 207, "PROPFIND", "/dav/Home/", "")
+	s.want(t, 403, "PROPFIND", "/dav/Home/", "", "Depth: infinity")
+}
+
+// LCK-7: a condition that is not read must not be taken as true.
+func TestLCK7_OneIfHeader(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	s.want(t, 400, "PUT", "/dav/Home/f", "f", `If: (["none"])`, `If: (Not ["none"])`)
+	s.want(t, 201, "PUT", "/dav/Home/f", "f", `If: (Not ["none"])`)
+}

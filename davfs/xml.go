@@ -170,6 +170,10 @@ func readLockinfo(body io.Reader) (lockInfo, error) {
 	if err != nil {
 		return lockInfo{}, err
 	}
+	return parseLockinfo(data)
+}
+
+func parseLockinfo(data []byte) (lockInfo, error) {
 	if blank(data) {
 		return lockInfo{Refresh: true}, nil
 	}
@@ -178,7 +182,7 @@ func readLockinfo(body io.Reader) (lockInfo, error) {
 		exclusive, shared, write bool
 	)
 	r := newXMLReader(data)
-	err = r.document("lockinfo", func(el xmlElement) error {
+	err := r.document("lockinfo", func(el xmlElement) error {
 		switch {
 		case el.is("lockscope"):
 			return r.children(func(el xmlElement) error {
@@ -208,12 +212,14 @@ func readLockinfo(body io.Reader) (lockInfo, error) {
 	return info, nil
 }
 
-// propfindCache keeps small PROPFIND bodies parsed: clients send the same few over
-// and over. The zero value is ready; it is safe for concurrent use. What it
-// returns is shared and must not be changed.
-type propfindCache struct {
+// bodyCache keeps small bodies parsed: clients send the same few over and over. It is safe for
+// concurrent use. What it returns is shared and must not be changed.
+type bodyCache[T any] struct {
+	limit int // bytes of a body
+	parse func(data []byte) (T, error)
+
 	mu     sync.RWMutex
-	parsed map[string]*propfind
+	parsed map[string]*T
 }
 
 const (
@@ -221,18 +227,18 @@ const (
 	maxCachedCount = 256
 )
 
-func (c *propfindCache) read(body io.Reader) (*propfind, error) {
-	data, err := readBody(body, maxXMLBody)
+func (c *bodyCache[T]) read(body io.Reader) (*T, error) {
+	data, err := readBody(body, c.limit)
 	if err != nil {
 		return nil, err
 	}
 	c.mu.RLock()
-	pf := c.parsed[string(data)]
+	known := c.parsed[string(data)]
 	c.mu.RUnlock()
-	if pf != nil {
-		return pf, nil
+	if known != nil {
+		return known, nil
 	}
-	parsed, err := parsePropfind(data)
+	parsed, err := c.parse(data)
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +246,7 @@ func (c *propfindCache) read(body io.Reader) (*propfind, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.parsed == nil || len(c.parsed) >= maxCachedCount {
-			c.parsed = make(map[string]*propfind) // the few in use are back at once
+			c.parsed = make(map[string]*T) // the few in use are back at once
 		}
 		c.parsed[string(data)] = &parsed
 	}

@@ -285,7 +285,7 @@ func TestAppendEmpty(t *testing.T) {
 }
 
 func TestPropfindCache(t *testing.T) {
-	var c propfindCache
+	c := bodyCache[propfind]{limit: maxXMLBody, parse: parsePropfind}
 	body := func(i int) io.Reader {
 		return strings.NewReader(fmt.Sprintf(`<propfind xmlns="DAV:"><prop><p%d/></prop></propfind>`, i))
 	}

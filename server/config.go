@@ -60,6 +60,8 @@ type WebDAVConfig struct {
 	MaxLockTimeout Duration `help:"Longest life of a lock." default:"24h" env:"DAVIT_DAV_MAX_LOCK_TIMEOUT" placeholder:"TIME"`
 	MaxFileSize    Size     `help:"Largest file that may be uploaded; 0 is no limit." default:"0" env:"DAVIT_DAV_MAX_FILE_SIZE" placeholder:"SIZE"`
 	InfiniteDepth  bool     `help:"Answer PROPFIND with Depth infinity." env:"DAVIT_DAV_INFINITE_DEPTH"`
+	MissingDepth1  bool     `name:"missing-depth-1" help:"Take a PROPFIND without Depth as Depth 1; else it means infinity." env:"DAVIT_DAV_MISSING_DEPTH_1"`
+	Challenge      []string `name:"challenge-agent" help:"Part of a User-Agent whose OPTIONS without credentials get 401; repeatable." env:"DAVIT_DAV_CHALLENGE_AGENT" placeholder:"TEXT"`
 }
 
 // Limits are the server's defaults in the words of the store.

@@ -77,8 +77,9 @@ func New(dataDir string, cfg *Config, p Parts) *Server {
 	s.dav = p.Files.Handler(p.Auth, davfs.HandlerOptions{
 		Hosts:         p.Peers.Hosts,
 		MaxFileSize:   int64(cfg.DAV.MaxFileSize),
-		InfiniteDepth: cfg.DAV.InfiniteDepth,
-		Log:           p.Log.Logger,
+		InfiniteDepth: cfg.DAV.InfiniteDepth, MissingDepthOne: cfg.DAV.MissingDepth1,
+		ChallengeAgents: cfg.DAV.Challenge,
+		Log:             p.Log.Logger,
 	})
 	s.cross = http.NewCrossOriginProtection()
 	for _, u := range cfg.PublicURL {
