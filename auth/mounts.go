@@ -60,8 +60,8 @@ func (a *Auth) Mount(ctx context.Context, p store.Principal, segment string) (st
 		return store.Mount{}, err
 	}
 	i, ok := v.byID[segment]
-	if !ok {
-		i, ok = v.byID[canonicalID(segment)]
+	if id, is := store.ParseID(segment); !ok && is {
+		i, ok = v.byID[id]
 	}
 	if !ok {
 		i, ok = v.byName[segment]
@@ -73,18 +73,6 @@ func (a *Auth) Mount(ctx context.Context, p store.Principal, segment string) (st
 		return store.Mount{}, fs.ErrNotExist
 	}
 	return v.mounts[i], nil
-}
-
-// canonicalID is text as an ID if it has that form, else "".
-func canonicalID(text string) string {
-	if len(text) < 32 || len(text) > 36 {
-		return ""
-	}
-	id := strings.ToLower(strings.ReplaceAll(text, "-", ""))
-	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
-		return ""
-	}
-	return id
 }
 
 // view returns what p sees, remembered if nothing changed since.

@@ -140,7 +140,7 @@ func userNamed(ctx context.Context, st *store.Store, name string) (store.User, e
 
 // folderNamed finds a living folder by its ID, or by its title if only one has it.
 func folderNamed(ctx context.Context, st *store.Store, ref string) (store.Folder, error) {
-	if id, ok := parseID(ref); ok {
+	if id, ok := store.ParseID(ref); ok {
 		f, err := st.Folder(ctx, id)
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !f.Deleted.IsZero() {
 			return f, fmt.Errorf("no folder %s", id)

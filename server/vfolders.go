@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/http"
 	"regexp"
-	"strings"
 	"time"
 
 	"davit/davfs"
@@ -206,23 +205,11 @@ func (s *Server) deleteFolder(c echo.Context, p store.Principal) error {
 
 // vfolder finds the folder of the route's ID; what the caller may not see does not exist.
 func (s *Server) vfolder(c echo.Context, p store.Principal) (store.Mount, error) {
-	id, ok := parseID(c.Param("id"))
+	id, ok := store.ParseID(c.Param("id"))
 	if !ok {
 		return store.Mount{}, fs.ErrNotExist
 	}
 	return s.auth.Mount(c.Request().Context(), p, id)
-}
-
-// parseID reads a folder's ID as people and clients write it (D1).
-func parseID(text string) (id string, ok bool) {
-	if len(text) != 32 && len(text) != 36 {
-		return "", false
-	}
-	u, err := uuid.Parse(text)
-	if err != nil {
-		return "", false
-	}
-	return strings.ReplaceAll(u.String(), "-", ""), true
 }
 
 func permission(r store.Rights) string {

@@ -89,13 +89,26 @@ func checkTitle(title string) error {
 		return explain(fs.ErrInvalid, "title is not UTF-8")
 	case strings.ContainsFunc(title, unicode.IsControl):
 		return explain(fs.ErrInvalid, "title contains a control character")
-	case isID(strings.ToLower(strings.ReplaceAll(title, "-", ""))):
+	}
+	if _, ok := ParseID(title); ok {
 		return explain(fs.ErrInvalid, "title looks like an ID")
 	}
 	return nil
 }
 
-// isID says whether s has the form of an ID, dashes removed.
+// ParseID reads a folder's ID as people and clients write it: with or without
+// dashes, in either case (D1).
+func ParseID(text string) (id string, ok bool) {
+	if len(text) < 32 { // most of what is asked about, in listings and on each request
+		return "", false
+	}
+	if id = strings.ToLower(strings.ReplaceAll(text, "-", "")); !isID(id) {
+		return "", false
+	}
+	return id, true
+}
+
+// isID says whether s has the one form that the tables and the disk have.
 func isID(s string) bool {
 	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
 }
