@@ -20,6 +20,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"davit/store"
 )
 
@@ -76,9 +78,10 @@ type FS struct {
 	counts *lockCounts
 	start  int64 // of this run, ns since 1970
 
-	mu      sync.Mutex
-	folders map[string]*folder // open ones
-	opening map[string]chan struct{}
+	mu       sync.Mutex
+	folders  map[string]*folder // open ones
+	opening  map[string]chan struct{}
+	mostOpen int // folders that stay open without a use: each is a descriptor, and uploads need some too
 
 	background sync.WaitGroup
 	stop       context.CancelFunc
@@ -114,10 +117,19 @@ func New(st *store.Store, o Options) (*FS, error) {
 	d := &FS{
 		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), start: o.Now().UnixNano(),
 		folders: make(map[string]*folder), opening: make(map[string]chan struct{}),
-		sweep: make(chan struct{}, 1),
+		sweep: make(chan struct{}, 1), mostOpen: openFiles() / 4,
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	return d, nil
+}
+
+// openFiles is how many descriptors this process may have.
+func openFiles() int {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 1024
+	}
+	return int(min(limit.Cur, 1<<20))
 }
 
 // Start makes the folders right that a crash left half done, and begins the

@@ -96,14 +96,31 @@ func (d *FS) open(ctx context.Context, id string) (*folder, error) {
 	}
 }
 
+// release ends a use. A folder that nobody uses any more stays open for the next, unless very many are.
 func (f *folder) release() {
-	f.d.mu.Lock()
+	d := f.d
+	d.mu.Lock()
 	f.users--
 	last := f.users == 0 && f.gone.Load()
-	f.d.mu.Unlock()
+	if len(d.folders) > d.mostOpen && d.folders[f.id] == f && f.atRest() {
+		delete(d.folders, f.id)
+		last = true
+	}
+	d.mu.Unlock()
 	if last {
 		f.close()
 	}
+}
+
+// atRest says whether the folder may be closed: nobody uses it, SQL knows all that it knows, and it
+// has no locks. FS.mu is held.
+func (f *folder) atRest() bool {
+	if f.users > 0 || f.locks.held.Load() > 0 {
+		return false
+	}
+	f.changeMu.Lock()
+	defer f.changeMu.Unlock()
+	return !f.marked && !f.touched
 }
 
 // use notes that a request uses the folder. Background work does not count.

@@ -111,6 +111,36 @@ func TestIdleFoldersAreClosed(t *testing.T) {
 	}
 }
 
+// Very many folders, each looked at once, must not use all descriptors up.
+func TestManyFoldersStayFew(t *testing.T) {
+	w := newWorld(t, Options{})
+	w.mostOpen = 5
+	open := func() int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.folders)
+	}
+	busy := w.folder(t, 0, 0)
+	if err := put(t.Context(), w.tree(t, busy), "x", "content"); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		f := w.folder(t, 0, 0)
+		for range 2 { // opened, and opened again
+			if _, err := w.Usage(t.Context(), f); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := open(); n > 5 {
+		t.Errorf("%d folders are open, want at most 5", n)
+	}
+	if got, err := read(w.tree(t, busy), "x"); err != nil || got != "content" {
+		t.Errorf("the folder in use: %q, %v", got, err)
+	}
+	w.wantUsage(t, busy)
+}
+
 func TestForgottenVersionsRepeatNoETag(t *testing.T) {
 	w := newWorld(t, Options{})
 	tree := w.tree(t, w.folder(t, 0, 0))

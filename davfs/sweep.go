@@ -236,15 +236,9 @@ func (d *FS) expireLocks() {
 func (d *FS) closeIdle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	now := d.now()
 	for id, f := range d.folders {
-		now := d.now()
-		if f.users > 0 || now.Sub(f.lastUse()) < idleBefore || now.Sub(f.opened) < idleBefore || f.locks.held.Load() > 0 {
-			continue
-		}
-		f.changeMu.Lock()
-		rest := !f.marked && !f.touched
-		f.changeMu.Unlock()
-		if rest {
+		if now.Sub(f.lastUse()) >= idleBefore && now.Sub(f.opened) >= idleBefore && f.atRest() {
 			delete(d.folders, id)
 			f.close()
 		}
