@@ -85,6 +85,9 @@ func (e *RetryError) Error() string {
 
 func (e *RetryError) Unwrap() error { return e.Err }
 
+// RetryAfter is how long to wait, for those who do not know this type.
+func (e *RetryError) RetryAfter() time.Duration { return e.After }
+
 // Auth answers who calls and what they may do. Make it with New; all methods are
 // safe for concurrent use.
 type Auth struct {

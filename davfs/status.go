@@ -82,11 +82,11 @@ func (h *Handler) fail(q *request, err error) {
 		head["WWW-Authenticate"] = []string{`Basic realm="Davit", charset="UTF-8"`} // RFC 7617, section 2.1
 	case http.StatusServiceUnavailable:
 		after := 2 * time.Second
-		var retry interface{ RetryAfter() time.Duration }
+		var retry interface{ RetryAfter() time.Duration } // such as auth.RetryError
 		if errors.As(err, &retry) {
 			after = retry.RetryAfter()
 		}
-		head.Set("Retry-After", strconv.Itoa(int(max(after, time.Second)/time.Second)))
+		head.Set("Retry-After", strconv.Itoa(int(max(1, (after+time.Second-1)/time.Second))))
 	case http.StatusMethodNotAllowed:
 		head.Set("Allow", h.allow(q))
 	case http.StatusNotModified:

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"davit/auth"
+	"davit/davfs"
 	"davit/store"
 
 	"github.com/labstack/echo/v4"
@@ -55,4 +59,30 @@ func TestProblemOf(t *testing.T) {
 			t.Errorf("%v: the client is told %q", c.err, msg)
 		}
 	}
+}
+
+// The WebDAV door does not know auth.RetryError, and yet says when to come back.
+func TestRetryAfterOnWebDAV(t *testing.T) {
+	files, err := davfs.New(nil, davfs.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]string{0: "1", 250 * time.Millisecond: "1", 4500 * time.Millisecond: "5"} {
+		w := httptest.NewRecorder()
+		door := files.Handler(busy{err: &auth.RetryError{Err: store.ErrTooMany, After: after}}, davfs.HandlerOptions{})
+		door.ServeHTTP(w, httptest.NewRequest("GET", "/dav/", nil))
+		if got := w.Header().Get("Retry-After"); w.Code != 503 || got != want {
+			t.Errorf("after %v: %d with Retry-After %q, want 503 with %q", after, w.Code, got, want)
+		}
+	}
+}
+
+// busy is a davfs.Access that lets nobody in.
+type busy struct {
+	davfs.Access
+	err error
+}
+
+func (b busy) AuthenticateDAV(*http.Request) (store.Principal, error) {
+	return store.Principal{}, b.err
 }
