@@ -37,7 +37,7 @@ type ledger struct {
 	recount            *recount
 }
 
-// recount is a full count that runs beside changes (see folder.rescan).
+// recount is a full count that runs beside changes (see folder.countBeside).
 type recount struct {
 	visited map[string]bool // directories whose members are counted
 	extra   store.Usage     // changes in them since

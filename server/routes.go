@@ -9,7 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// routes are all routes but the WebDAV door, which split sends elsewhere.
+// routes are all routes but the WebDAV door, to which ServeHTTP turns before (see isDAV).
 func (s *Server) routes(page http.Handler) *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.fail

@@ -47,7 +47,8 @@ CREATE TABLE folders (
     CHECK (owner_id IS NOT NULL OR deleted <> 0)
 );
 CREATE INDEX folders_owner ON folders (owner_id, title);
--- The few folders that the server must do something about; looked at each second.
+-- The few folders that the server must do something about; looked at after each
+-- change of folders, and from time to time.
 CREATE INDEX folders_pending ON folders (id)
     WHERE NOT made OR deleted <> 0 OR rescan > scanned OR dirty;
 
