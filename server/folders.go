@@ -235,8 +235,11 @@ func scanThere(ctx context.Context, st *store.Store, id string, timeout time.Dur
 	defer tick.Stop()
 	for {
 		f, err := st.Folder(ctx, id)
-		if err != nil || !f.Deleted.IsZero() {
-			return f, errors.Join(err, fmt.Errorf("folder %s is gone", id))
+		if err != nil {
+			return f, err
+		}
+		if !f.Deleted.IsZero() {
+			return f, fmt.Errorf("folder %s is gone", id)
 		}
 		if !f.Scanned.Before(asked.Rescan) {
 			return f, nil
