@@ -1,9 +1,11 @@
 package server
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // cappedListener closes connections of an address that holds too many (D31).
@@ -12,10 +14,15 @@ type cappedListener struct {
 	net.Listener
 	max    int
 	exempt func(netip.Addr) bool
+	log    *slog.Logger
 
-	mu   sync.Mutex
-	open map[netip.Addr]int
+	mu     sync.Mutex
+	open   map[netip.Addr]int
+	warned time.Time // by Accept, which one goroutine calls
 }
+
+// warnEvery is how often the log tells of connections that were refused: clients try on and on.
+const warnEvery = time.Minute
 
 func (l *cappedListener) Accept() (net.Conn, error) {
 	for {
@@ -36,6 +43,11 @@ func (l *cappedListener) Accept() (net.Conn, error) {
 			return &cappedConn{TCPConn: tcp, release: sync.OnceFunc(func() { l.release(ip) })}, nil
 		}
 		c.Close()
+		if now := time.Now(); now.Sub(l.warned) >= warnEvery {
+			l.warned = now
+			l.log.Warn("connections are refused: their address holds as many as it may", "address", ip.String(), "limit", l.max,
+				"way_out", "--max-connections, or --trusted-proxy for a proxy that speaks for many")
+		}
 	}
 }
 

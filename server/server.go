@@ -170,7 +170,7 @@ func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	l := &cappedListener{Listener: inner, max: s.cfg.MaxConns, exempt: s.peers.isTrusted, open: map[netip.Addr]int{}}
+	l := &cappedListener{Listener: inner, max: s.cfg.MaxConns, exempt: s.peers.isTrusted, log: s.log.Logger, open: map[netip.Addr]int{}}
 	defer l.Close()
 
 	srv := &http.Server{
