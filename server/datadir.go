@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,13 +55,20 @@ func LockData(dir, command string) (unlock func(), err error) {
 		pid, what, _ := strings.Cut(strings.TrimSpace(string(holder[:n])), " ")
 		return nil, fmt.Errorf("data directory %s is %w by process %s (davit %s)", dir, ErrInUse, pid, what)
 	}
-	err = f.Truncate(0)
+	// The address that a killed server left is no longer true, and scripts wait for the file.
+	err = os.Remove(filepath.Join(dir, addressFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err == nil {
+		err = f.Truncate(0)
+	}
 	if err == nil {
 		_, err = fmt.Fprintf(f, "%d %s\n", os.Getpid(), command)
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("write %s: %w", f.Name(), err)
+		return nil, fmt.Errorf("take the data directory: %w", err)
 	}
 	return func() { f.Close() }, nil
 }
