@@ -14,9 +14,10 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.fail
 
-	e.GET("/", echo.WrapHandler(page))
-	e.GET("/livez", s.livez)
-	e.GET("/readyz", s.readyz)
+	get := []string{http.MethodGet, http.MethodHead} // probes often ask by HEAD
+	e.Match(get, "/", echo.WrapHandler(page))
+	e.Match(get, "/livez", s.livez)
+	e.Match(get, "/readyz", s.readyz)
 
 	for v := 1; v <= 9; v++ {
 		e.GET("/v"+strconv.Itoa(v), s.public(s.version))

@@ -467,6 +467,13 @@ func TestReadiness(t *testing.T) {
 	if live, ready := status("/livez"), status("/readyz"); live != 200 || ready != 200 {
 		t.Errorf("running: %d, %d, want 200, 200", live, ready)
 	}
+	for _, target := range []string{"/", "/livez", "/readyz"} {
+		w := httptest.NewRecorder()
+		h.server.ServeHTTP(w, httptest.NewRequest("HEAD", target, nil))
+		if w.Code != 200 {
+			t.Errorf("HEAD %s: %d, want 200", target, w.Code)
+		}
+	}
 	h.stop()
 	if live, ready := status("/livez"), status("/readyz"); live != 200 || ready != 503 {
 		t.Errorf("stopping: %d, %d, want 200, 503", live, ready)
