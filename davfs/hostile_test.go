@@ -1,9 +1,13 @@
 package davfs
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
+	"log/slog"
+	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -111,5 +115,47 @@ func TestCopyFromDeletedFolder(t *testing.T) {
 	w.wantUsage(t, g)
 	if u, err := w.Usage(t.Context(), g); err != nil || u.ReservedBytes != 0 || u.ReservedFiles != 0 || u.Usage != (store.Usage{}) {
 		t.Errorf("usage of the destination: %+v, %v", u, err)
+	}
+}
+
+// The log names what the administrator must do something about, a full volume too, and is silent about clients' mistakes.
+func TestFailuresInTheLog(t *testing.T) {
+	var log bytes.Buffer
+	d := newDoor(t, HandlerOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	d.write(t, "f", "x")
+	small := d.folder(t, 1, 0)
+	for _, c := range []struct {
+		name, method, destination string
+		length                    int64
+		home                      bool
+		status                    int
+		text, logged              string
+	}{
+		{"full volume", "PUT", "", 1 << 60, true, 507, "bytes free, 1152921504606846976 needed", "the volume is full"},
+		{"limit", "PUT", "", 100, false, 507, "limit of 1 bytes", ""},
+		{"another server", "COPY", "http://elsewhere/dav/Home/g", 0, true, 502, "another server", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log.Reset()
+			home := d.home
+			if !c.home {
+				d.home = small
+			}
+			defer func() { d.home = home }()
+			r := httptest.NewRequest(c.method, "/dav/Home/f", strings.NewReader(""))
+			r.ContentLength = c.length
+			r.SetBasicAuth("ann", "secret")
+			if c.destination != "" {
+				r.Header.Set("Destination", c.destination)
+			}
+			w := httptest.NewRecorder()
+			d.h.ServeHTTP(w, r)
+			if w.Code != c.status || !strings.Contains(w.Body.String(), c.text) {
+				t.Errorf("status %d, want %d with %q\n%s", w.Code, c.status, c.text, w.Body)
+			}
+			if c.logged == "" && log.Len() > 0 || !strings.Contains(log.String(), c.logged) {
+				t.Errorf("logged %q, want %q", &log, c.logged)
+			}
+		})
 	}
 }

@@ -23,6 +23,16 @@ func (e *QuotaError) Error() string {
 // Unwrap makes it a store.ErrQuota.
 func (e *QuotaError) Unwrap() error { return store.ErrQuota }
 
+// VolumeError says that the volume, and no limit, has no room for a change. It is a store.ErrNoSpace.
+type VolumeError struct{ Free, Wanted int64 }
+
+func (e *VolumeError) Error() string {
+	return fmt.Sprintf("the volume is full: %d bytes free, %d needed, %d missing", e.Free, e.Wanted, e.Wanted-e.Free)
+}
+
+// Unwrap makes it a store.ErrNoSpace.
+func (e *VolumeError) Unwrap() error { return store.ErrNoSpace }
+
 // ledger is the account of one folder: what is on disk, what is reserved for
 // uploads that run, and the limits (D10). It is authoritative while the server runs (D20).
 //

@@ -335,7 +335,7 @@ func (q *quotaFS) receive(length int64, old Info, exists bool) (*receiving, erro
 	if length > 0 {
 		if free, err := q.bottom().vol.free(); err == nil && free < length {
 			q.ledger.release(in.reserved)
-			return nil, unix.ENOSPC
+			return nil, &VolumeError{Free: free, Wanted: length}
 		}
 	}
 	var err error

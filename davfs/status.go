@@ -13,6 +13,9 @@ import (
 	"davit/store"
 )
 
+// conditionSpace is the condition of a full volume (RFC 4331, section 6).
+const conditionSpace = "sufficient-disk-space"
+
 // statusOf is the one table from errors to WebDAV statuses (STA-7). method matters
 // where RFC 4918 gives the same trouble another number.
 func statusOf(err error, method string) *statusError {
@@ -36,7 +39,11 @@ func statusOf(err error, method string) *statusError {
 	case errors.Is(err, store.ErrTooMany):
 		return say(http.StatusInsufficientStorage, "")
 	case errors.Is(err, store.ErrNoSpace), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return &statusError{Status: http.StatusInsufficientStorage, Condition: "sufficient-disk-space", Text: "the volume is full"}
+		text := "the volume is full"
+		if full := (*VolumeError)(nil); errors.As(err, &full) {
+			text = full.Error()
+		}
+		return &statusError{Status: http.StatusInsufficientStorage, Condition: conditionSpace, Text: text}
 	case errors.Is(err, store.ErrLocked):
 		return say(http.StatusLocked, "lock-token-submitted")
 	case errors.Is(err, store.ErrChanged):
@@ -93,7 +100,14 @@ func (h *Handler) fail(q *request, err error) {
 		q.w.WriteHeader(s.Status)
 		return
 	}
-	if s.Status >= 500 && s.Status != http.StatusInsufficientStorage && s.Status != http.StatusNotImplemented && q.r.Context().Err() == nil {
+	ours := s.Status >= 500
+	switch s.Status {
+	case http.StatusNotImplemented, http.StatusBadGateway: // the client's wish
+		ours = false
+	case http.StatusInsufficientStorage: // a limit is the owner's matter, a full volume the administrator's
+		ours = s.Condition == conditionSpace
+	}
+	if ours && q.r.Context().Err() == nil {
 		h.log.LogAttrs(q.r.Context(), slog.LevelError, "webdav request failed", slog.String("method", q.r.Method),
 			slog.String("path", q.canonical(q.name)), slog.Int("status", s.Status), slog.Any("error", err))
 	}
