@@ -88,6 +88,7 @@ type FS struct {
 	ctx        context.Context // ends with Close
 	sweep      chan struct{}   // there is trash
 	reconcile  sync.Mutex
+	scanning   sync.Map // IDs of folders that scanAsked counts
 }
 
 // New opens the volume and makes its directories. Nothing runs until Start.
@@ -257,11 +258,9 @@ func (d *FS) Reconcile(ctx context.Context) error {
 			f.release()
 		}
 		if row.Deleted.IsZero() && row.Rescan.After(row.Scanned) {
-			d.background.Go(func() {
-				if _, err := d.Scan(d.ctx, row.ID); err != nil && d.ctx.Err() == nil {
-					d.log.Error("scan folder", "folder", row.ID, "error", err)
-				}
-			})
+			if _, running := d.scanning.LoadOrStore(row.ID, true); !running {
+				d.background.Go(func() { d.scanAsked(row.ID) })
+			}
 		}
 	}
 	return d.reread(ctx)

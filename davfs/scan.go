@@ -42,6 +42,24 @@ func (d *FS) Scan(ctx context.Context, id string) (store.Usage, error) {
 	return u, nil
 }
 
+// scanAsked counts a folder until no count is wanted that had not begun when it was asked for.
+func (d *FS) scanAsked(id string) {
+	for running := false; !running; _, running = d.scanning.LoadOrStore(id, true) {
+		_, err := d.Scan(d.ctx, id)
+		d.scanning.Delete(id) // before the look at the row: who asks later finds that none runs
+		var row store.Folder
+		if err == nil {
+			row, err = d.st.Folder(d.ctx, id)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && d.ctx.Err() == nil {
+			d.log.Error("scan folder", "folder", id, "error", err)
+		}
+		if err != nil || !row.Rescan.After(row.Scanned) {
+			return
+		}
+	}
+}
+
 // recountTries is how often a count is begun again because a directory moved, before
 // it holds all changes up.
 const recountTries = 3
