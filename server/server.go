@@ -256,7 +256,9 @@ func (s *Server) follow(ctx context.Context) {
 		if _, err := s.store.Poll(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("look for changes by other processes", "error", err)
 		}
-		if epoch := s.store.Epoch(); epoch != seen {
+		// Now and then also without a change: for folders whose time to be purged has come,
+		// and for what failed.
+		if epoch := s.store.Epoch(); epoch != seen || n%120 == 119 {
 			if err := s.files.Reconcile(ctx); err == nil {
 				seen = epoch
 			} else if ctx.Err() == nil {
