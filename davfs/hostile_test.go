@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -158,4 +160,29 @@ func TestFailuresInTheLog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A count that was asked for is done once, also when the clock was set back in between.
+func TestScanWithClockSetBack(t *testing.T) {
+	var back atomic.Int64
+	w := newWorld(t, Options{Now: func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }})
+	f := w.folder(t, 0, 0)
+	if err := os.WriteFile(w.path(f, "by hand"), []byte("content"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.st.RequestRescan(t.Context(), f.ID); err != nil {
+		t.Fatal(err)
+	}
+	back.Store(int64(time.Hour))
+	if _, err := w.Scan(t.Context(), f.ID); err != nil {
+		t.Fatal(err)
+	}
+	row, err := w.st.Folder(t.Context(), f.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row.Rescan.After(row.Scanned) {
+		t.Errorf("asked for at %v, counted at %v: it would be counted again and again", row.Rescan, row.Scanned)
+	}
+	w.wantUsage(t, f)
 }

@@ -24,6 +24,10 @@ func (d *FS) Scan(ctx context.Context, id string) (store.Usage, error) {
 	case <-ctx.Done():
 		return store.Usage{}, ctx.Err()
 	}
+	row, err := d.st.Folder(ctx, id)
+	if err != nil {
+		return store.Usage{}, err
+	}
 	begun := d.now()
 	was := f.ledger.current()
 	u, err := f.recount(ctx)
@@ -35,6 +39,9 @@ func (d *FS) Scan(ctx context.Context, id string) (store.Usage, error) {
 	f.changeMu.Unlock()
 	// Not Clean: a change may have begun since, and its mark must stay.
 	saved := store.FolderUsage{ID: id, Usage: f.ledger.current(), Scanned: begun}
+	if row.Rescan.After(begun) { // the clock was set back since; what was asked for is done all the same
+		saved.Scanned = row.Rescan
+	}
 	if err := d.st.SaveUsage(ctx, []store.FolderUsage{saved}); err != nil {
 		return store.Usage{}, err
 	}
