@@ -262,7 +262,11 @@ func (h *Handler) serveUnlock(q *request) error {
 		return badRequest("Lock-Token must be a token in angle brackets")
 	}
 	noSuchLock := &statusError{Status: http.StatusConflict, Condition: "lock-token-matches-request-uri", Text: "there is no such lock here"}
-	if err := q.tree.may(store.Read); err != nil {
+	need := store.Write // also for one's own lock: a token may be for reading only
+	if q.p.Admin {
+		need = store.Read
+	}
+	if err := q.tree.may(need); err != nil {
 		return err
 	}
 	l, ok := q.tree.f.locks.lookup(q.name, token)

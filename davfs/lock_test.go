@@ -163,6 +163,7 @@ func TestLockRefused(t *testing.T) {
 	}
 	d.want(t, 403, "bob", "LOCK", "/dav/Home/dir/f", "", "If: (<"+token+">)")
 	d.want(t, 403, "bob", "UNLOCK", "/dav/Home/dir/f", "", "Lock-Token: <"+token+">")
+	d.want(t, 403, "ann's reading token", "UNLOCK", "/dav/Home/dir/f", "", "Lock-Token: <"+token+">") // changes nothing
 	w = d.want(t, 409, "ann", "UNLOCK", "/dav/Home/dir", "", "Lock-Token: <"+token+">")
 	if !strings.Contains(w.Body.String(), "<D:lock-token-matches-request-uri/>") {
 		t.Errorf("body %s", w.Body)
