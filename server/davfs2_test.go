@@ -369,6 +369,7 @@ func TestDavfs2(t *testing.T) {
 		{"two mounts write one file", testDavfs2Conflict},
 		{"two mounts of one owner write one file", testDavfs2OneOwner},
 		{"git", testDavfs2Git},
+		{"a package", testDavfs2Package},
 		{"editors", testDavfs2Editors},
 		{"programs", testDavfs2Executable},
 		{"df", testDavfs2Df},
@@ -505,6 +506,40 @@ func testDavfs2Git(t *testing.T, s *process, open openMount) {
 	m.unmount()
 	// On the server's disk it is a repository too.
 	git(filepath.Join(s.data, "files", id, "clone"), "fsck", "--strict", "--full")
+}
+
+// DFS-3: a package of many small files is unpacked onto the mount, and its program runs there.
+func testDavfs2Package(t *testing.T, s *process, open openMount) {
+	id := s.folder("package")
+	m := open(t, id)
+	dpkg := need(t, "dpkg-deb", "dpkg")
+	build := filepath.Join(t.TempDir(), "hello")
+	want := map[string]string{"usr/": "", "usr/bin/": "", "usr/share/": "", "usr/share/hello/": "", "usr/bin/hello": "#!/bin/sh\ncat \"$(dirname \"$0\")\"/../share/hello/file7\n"}
+	for n := range 60 {
+		want[fmt.Sprint("usr/share/hello/file", n)] = noise(300 * n)
+	}
+	for name, text := range want {
+		if !strings.HasSuffix(name, "/") {
+			m.ok(os.MkdirAll(filepath.Dir(filepath.Join(build, name)), 0o755))
+			m.write(filepath.Join(build, name), text, 0o755)
+		}
+	}
+	m.ok(os.Mkdir(filepath.Join(build, "DEBIAN"), 0o755))
+	m.write(filepath.Join(build, "DEBIAN", "control"), "Package: hello\nVersion: 1\nArchitecture: all\nMaintainer: Ann <ann@example.org>\nDescription: a test\n", 0o644)
+	m.command(build, dpkg, "--root-owner-group", "--build", ".", "../hello.deb")
+	m.command(build, dpkg, "-x", "../hello.deb", m.dir)
+	if got := m.command("usr/bin", "./hello"); got != want["usr/share/hello/file7"] {
+		t.Errorf("the program says %.40q", got)
+	}
+	m.unmount()
+	s.holds(id, want)
+	m.newCache()
+	m.mount()
+	// davfs2 tells the server of x bits that are set after the upload, not of those that a file is made with.
+	if got := m.command("usr/bin", "sh", "hello"); got != want["usr/share/hello/file7"] {
+		t.Errorf("after mounting again the program says %.40q", got)
+	}
+	m.unmount()
 }
 
 // DFS-3
