@@ -3,6 +3,7 @@ package davfs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http/httptest"
@@ -185,4 +186,32 @@ func TestScanWithClockSetBack(t *testing.T) {
 		t.Errorf("asked for at %v, counted at %v: it would be counted again and again", row.Rescan, row.Scanned)
 	}
 	w.wantUsage(t, f)
+}
+
+// Rights that we refuse and rights that the disk refuses are told apart, and the log hears of the latter.
+func TestRefusedByDisk(t *testing.T) {
+	var log bytes.Buffer
+	d := newDoor(t, HandlerOptions{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for _, c := range []struct {
+		name   string
+		err    error
+		text   string
+		logged bool
+	}{
+		{"right", fmt.Errorf("no right: %w", fs.ErrPermission), "you have no right", false},
+		{"owner", pathError("remove", "f", unix.EACCES), "the server itself may not", true},
+		{"immutable", pathError("remove", "f", unix.EPERM), "the server itself may not", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log.Reset()
+			w := httptest.NewRecorder()
+			d.h.fail(&request{w: w, r: httptest.NewRequest("DELETE", "/dav/Home/f", nil)}, c.err)
+			if w.Code != 403 || !strings.Contains(w.Body.String(), c.text) {
+				t.Errorf("%d, want 403 with %q\n%s", w.Code, c.text, w.Body)
+			}
+			if (log.Len() > 0) != c.logged {
+				t.Errorf("logged %q", &log)
+			}
+		})
+	}
 }

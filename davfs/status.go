@@ -65,6 +65,8 @@ func statusOf(err error, method string) *statusError {
 		return plain(http.StatusNotFound, "no such resource")
 	case errors.Is(err, fs.ErrExist):
 		return plain(http.StatusMethodNotAllowed, "there is something at this name already")
+	case refusedByDisk(err):
+		return plain(http.StatusForbidden, "the server itself may not do this on its disk: its administrator must change the owner or the mode of the file")
 	case errors.Is(err, fs.ErrPermission):
 		return &statusError{Status: http.StatusForbidden, Condition: "need-privileges", Text: "you have no right to do this here"}
 	case errors.Is(err, fs.ErrInvalid):
@@ -77,6 +79,12 @@ func statusOf(err error, method string) *statusError {
 		return plain(http.StatusRequestEntityTooLarge, "the body is too large")
 	}
 	return plain(http.StatusInternalServerError, http.StatusText(http.StatusInternalServerError))
+}
+
+// refusedByDisk says whether the operating system refused, and not our own rights: files put there by
+// hand may belong to somebody else than the server.
+func refusedByDisk(err error) bool {
+	return errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM)
 }
 
 // fail answers a request with an error: the status, the condition's element where the
@@ -100,7 +108,7 @@ func (h *Handler) fail(q *request, err error) {
 		q.w.WriteHeader(s.Status)
 		return
 	}
-	ours := s.Status >= 500
+	ours := s.Status >= 500 || refusedByDisk(err)
 	switch s.Status {
 	case http.StatusNotImplemented, http.StatusBadGateway: // the client's wish
 		ours = false
