@@ -117,6 +117,9 @@ func message(err error, status int) string {
 	case status == 405:
 		return "the path does not take this method"
 	case status == 406:
+		if errors.Is(err, store.ErrTooMany) {
+			return err.Error() + "; delete one, or ask the administrator for more"
+		}
 		return "you may not have more folders"
 	case status == 503:
 		return "the server is busy; the same request may succeed soon"

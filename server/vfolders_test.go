@@ -289,6 +289,9 @@ func TestT8CreateBeyondTheLimit(t *testing.T) {
 		if a.status != 406 || a.json(t)["type"] != problemBase+"quota-exceeded" {
 			t.Errorf("%s: %d %s, want 406", who.user.Name, a.status, a.body)
 		}
+		if msg, _ := a.json(t)["msg"].(string); !strings.Contains(msg, " of at most ") {
+			t.Errorf("%s: the refusal does not name the limit: %q", who.user.Name, msg)
+		}
 		if a := who.call("DELETE", "/v2/folder/"+last, ""); a.status != 204 {
 			t.Fatalf("%d %s", a.status, a.body)
 		}
@@ -506,6 +509,30 @@ func TestGrantedFolders(t *testing.T) {
 		}
 		if a := bob.call("DELETE", "/v2/folder/"+id, ""); a.status != c.deletion {
 			t.Errorf("DELETE with %v: %d %s, want %d", c.rights, a.status, a.body, c.deletion)
+		}
+	}
+}
+
+// The time of last use changes without any other change of the folder.
+func TestLastUsedIsFresh(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	f, err := h.files.CreateFolder(t.Context(), store.NewFolder{Folder: store.Folder{OwnerID: ann.user.ID, Title: "f"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []any{nil, "2030-01-02T03:04:05+00:00", "2030-01-02T03:04:06+00:00"} {
+		if text, ok := want.(string); ok {
+			at, err := time.Parse(time.RFC3339, text)
+			if err == nil {
+				err = h.store.SaveUsage(t.Context(), []store.FolderUsage{{ID: f.ID, LastUsed: at}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := ann.call("GET", "/v2/folder/"+f.ID, "").json(t)["last_used"]; got != want {
+			t.Errorf("last_used %v, want %v", got, want)
 		}
 	}
 }
