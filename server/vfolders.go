@@ -166,6 +166,11 @@ func (s *Server) folder(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return fmt.Errorf("usage of folder %s: %w", m.Folder.ID, err)
 	}
+	row, err := s.store.Folder(c.Request().Context(), m.Folder.ID)
+	if err != nil {
+		return err
+	}
+	m.Folder.LastUsed = row.LastUsed // in a mount it may be old
 	return c.JSON(http.StatusOK, vfolderOf(m, u, p))
 }
 
