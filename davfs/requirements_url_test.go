@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,22 +18,29 @@ import (
 
 // ARC-2: nothing but ServeHTTP's one call of parsePath, and parseDestination, reads a URL.
 func TestARC2_OnePlaceReadsURLs(t *testing.T) {
-	files, err := parser.ParseDir(token.NewFileSet(), ".", func(i fs.FileInfo) bool { return !strings.HasSuffix(i.Name(), "_test.go") }, 0)
+	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := make(map[string]int)
-	for name, f := range files["davfs"].Files {
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.SelectorExpr:
 				switch n.Sel.Name {
 				case "URL", "RequestURI", "RawPath", "EscapedPath", "PathUnescape", "QueryUnescape":
-					found[filepath.Base(name)+" "+n.Sel.Name]++
+					found[name+" "+n.Sel.Name]++
 				}
 			case *ast.BasicLit:
 				if n.Value == `"Destination"` {
-					found[filepath.Base(name)+" "+n.Value]++
+					found[name+" "+n.Value]++
 				}
 			}
 			return true
