@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -213,5 +214,17 @@ func TestRefusedByDisk(t *testing.T) {
 				t.Errorf("logged %q", &log)
 			}
 		})
+	}
+}
+
+// A folder whose directory is missing from the disk is named in the list of folders, not left out of it.
+func TestListOfFoldersNamesBroken(t *testing.T) {
+	d := newDoor(t, HandlerOptions{})
+	if err := os.Rename(d.path(d.home, ""), filepath.Join(d.dir, "away")); err != nil {
+		t.Fatal(err)
+	}
+	body := d.want(t, 207, "ann", "PROPFIND", "/dav/", "", "Depth: 1").Body.String()
+	if !strings.Contains(body, "<D:href>/dav/Home/</D:href><D:status>HTTP/1.1 503 ") {
+		t.Errorf("the listing: %s", body)
 	}
 }

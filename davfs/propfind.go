@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -352,7 +353,8 @@ func (l *propLister) roots(depth int) error {
 	return nil
 }
 
-// mountRoot answers for the root of one folder. One that cannot be opened is left out.
+// mountRoot answers for the root of one folder. One that cannot be opened is named with its status: were
+// it left out, programs that keep two places alike would take it for deleted.
 func (l *propLister) mountRoot(m store.Mount) error {
 	ctx := l.q.r.Context()
 	t, err := l.h.d.Tree(ctx, l.q.p, m)
@@ -370,7 +372,13 @@ func (l *propLister) mountRoot(m store.Mount) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	l.h.log.Warn("folder left out of a listing", "folder", m.Folder.ID, "error", err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // deleted meanwhile
+	}
+	l.h.log.Warn("folder cannot be listed", "folder", m.Folder.ID, "error", err)
+	l.b = append(l.b, "<D:response><D:href>"...)
+	l.b = append(l.b, hrefOf(davPath{Mount: m.Name}, true)...)
+	l.b = append(l.b, "</D:href><D:status>HTTP/1.1 503 Service Unavailable</D:status></D:response>\n"...)
 	return nil
 }
 
