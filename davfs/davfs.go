@@ -87,6 +87,7 @@ type FS struct {
 	stop       context.CancelFunc
 	ctx        context.Context // ends with Close
 	sweep      chan struct{}   // there is trash
+	counting   chan struct{}   // counts after a crash that run
 	reconcile  sync.Mutex
 	scanning   sync.Map // IDs of folders that scanAsked counts
 }
@@ -118,7 +119,7 @@ func New(st *store.Store, o Options) (*FS, error) {
 	d := &FS{
 		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), start: o.Now().UnixNano(),
 		folders: make(map[string]*folder), opening: make(map[string]chan struct{}),
-		sweep: make(chan struct{}, 1), mostOpen: openFiles() / 4,
+		sweep: make(chan struct{}, 1), counting: make(chan struct{}, 2), mostOpen: openFiles() / 4,
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	return d, nil
@@ -157,10 +158,15 @@ func (d *FS) Close(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, f := range d.folders {
+		if f.users > 0 {
+			continue // a request that was not waited for still uses its descriptor; the process ends soon
+		}
 		f.close()
 		delete(d.folders, id)
 	}
-	d.volume.close()
+	if len(d.folders) == 0 {
+		d.volume.close()
+	}
 	return err
 }
 

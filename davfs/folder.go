@@ -36,7 +36,8 @@ type folder struct {
 	running   int       // changes that run
 	marked    bool      // dirty in SQL
 	last      time.Time // end of the last change
-	touched   bool      // used since the last flush
+	touched   bool      // changed since the last flush
+	savedUse  time.Time // last use that SQL was told
 	lastStamp int64     // newest modification time given out, in ns
 	scanMu    sync.Mutex
 
@@ -69,6 +70,13 @@ func (d *FS) open(ctx context.Context, id string) (*folder, error) {
 			if err == nil {
 				f.users = 1
 				d.folders[id] = f
+				if f.marked {
+					f.users++
+					d.background.Go(func() {
+						f.countAfterCrash(d.ctx)
+						f.release()
+					})
+				}
 			}
 			delete(d.opening, id)
 			d.mu.Unlock()
@@ -115,7 +123,7 @@ func (f *folder) release() {
 // atRest says whether the folder may be closed: nobody uses it, SQL knows all that it knows, and it
 // has no locks. FS.mu is held.
 func (f *folder) atRest() bool {
-	if f.users > 0 || f.locks.held.Load() > 0 {
+	if f.users > 0 || f.locks.held.Load() > 0 || f.locks.unsaved() {
 		return false
 	}
 	f.changeMu.Lock()
@@ -176,8 +184,7 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 		close(f.ready)
 		return f, nil
 	}
-	d.background.Go(func() { f.countAfterCrash(d.ctx) })
-	return f, nil
+	return f, nil // open has it counted
 }
 
 // standing are the locks whose resources exist. A lock on a new name is in SQL before
@@ -202,11 +209,19 @@ func (d *FS) standing(ctx context.Context, root *rootFS, saved []store.Lock) ([]
 // countAfterCrash finds the usage of a folder that was being changed when the server ended.
 // Nobody writes before it is known.
 func (f *folder) countAfterCrash(ctx context.Context) {
+	f.d.counting <- struct{}{} // a few at a time
+	defer func() { <-f.d.counting }()
 	begun := f.d.now()
-	u, err := count(f.root, "")
+	var u store.Usage
+	err := walkTree(f.root, "", func(_ string, i Info) error {
+		u = plus(u, i.usage())
+		return ctx.Err()
+	})
 	if err != nil {
 		f.fault = err
-		f.d.log.Error("count folder", "folder", f.id, "error", err)
+		if ctx.Err() == nil {
+			f.d.log.Error("count folder", "folder", f.id, "error", err)
+		}
 	} else {
 		f.ledger.mu.Lock()
 		f.ledger.counted(u)

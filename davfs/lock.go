@@ -248,7 +248,7 @@ func (t *Tree) lockNew(ctx context.Context, l store.Lock, c Claim) (granted stor
 	if err != nil {
 		return store.Lock{}, Info{}, err
 	}
-	return granted, made, t.syncDirs(parentOf(l.Path))
+	return granted, made, t.f.syncDirs(parentOf(l.Path))
 }
 
 // serveUnlock ends a lock (RFC 4918, section 9.11).

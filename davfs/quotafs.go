@@ -221,9 +221,12 @@ func (q *quotaFS) credit(s *staged) error {
 	}
 	defer dir.close()
 	u, err := count(dir, "")
+	if err != nil {
+		return err
+	}
 	u.Files++ // the directory itself, which has become a root here
 	q.ledger.creditOnce(s.counts, u)
-	return err
+	return nil
 }
 
 // Remove implements afero.Fs: a file or an empty directory.

@@ -55,8 +55,15 @@ func (r *rowChange) cancel(ctx context.Context, err error) error {
 	return errors.Join(err, r.f.d.st.FinishIntent(context.WithoutCancel(ctx), r.intent.ID, store.RowChange{}))
 }
 
-// finish applies the rows' part and removes the intent, whatever becomes of the client.
+// finish applies the rows' part and removes the intent, whatever becomes of the client. The
+// names are on the disk before: rows that outlive a power failure which undoes the rename
+// would belong to nothing, with no intent left to tell.
 func (r *rowChange) finish(ctx context.Context, change store.RowChange) error {
+	if r.intent.ID != "" {
+		if err := r.f.syncDirs(parentOf(r.name)); err != nil {
+			return err
+		}
+	}
 	if err := r.f.d.st.FinishIntent(context.WithoutCancel(ctx), r.intent.ID, change); err != nil {
 		return fmt.Errorf("properties follow names: %w", err)
 	}
@@ -88,6 +95,11 @@ func (r *rowChange) moved(ctx context.Context, to *folder, toName string, keepLo
 	if !r.needed && r.intent.ID == "" {
 		return nil
 	}
+	if r.intent.ID != "" {
+		if err := to.syncDirs(parentOf(toName)); err != nil {
+			return err
+		}
+	}
 	r.f.locks.removeTree(r.name) // their rows end with the move
 	change := store.RowChange{Moves: []store.Move{{FromFolder: r.f.id, From: r.name, ToFolder: to.id, To: toName}}}
 	if !keepLock {
@@ -97,6 +109,13 @@ func (r *rowChange) moved(ctx context.Context, to *folder, toName string, keepLo
 	to.props.removeTree(toName)
 	r.f.props.moveTree(r.name, to.props, toName)
 	return r.finish(ctx, change)
+}
+
+// unsaved says whether rows of locks that are gone still wait to be deleted.
+func (t *lockTable) unsaved() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.stale) > 0
 }
 
 // any says whether a lock is held at or below name; inherited ones do not count.

@@ -19,7 +19,8 @@ func (d *FS) recover(ctx context.Context) error {
 	}
 	for _, in := range intents {
 		if err := d.settleIntent(ctx, in); err != nil {
-			return fmt.Errorf("intent %s %s of folder %s: %w", in.Kind, in.Path, in.FolderID, err)
+			// It stays, and is tried again at the next start: one folder's trouble keeps no other away.
+			d.log.Error("finish what a crash cut off", "folder", in.FolderID, "kind", in.Kind, "path", in.Path, "error", err)
 		}
 	}
 	left := 0
@@ -210,8 +211,11 @@ func (f *folder) toSave(ctx context.Context, closing bool) (u store.FolderUsage,
 		f.touched = false
 		return u, false, nil
 	}
-	some = changed || f.touched
+	some = changed || f.touched || u.LastUsed.Sub(f.savedUse) > time.Minute
 	f.touched = false
+	if some {
+		f.savedUse = u.LastUsed
+	}
 	return u, some, nil
 }
 

@@ -104,6 +104,10 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 	if err := x.names(); err != nil {
 		return false, err
 	}
+	if err := t.f.begin(ctx); err != nil { // until what is displaced is counted
+		return false, err
+	}
+	defer t.f.end()
 	var trashed *staged
 	err = x.change(ctx, func() error {
 		src, old, exists, err := x.look(true)
@@ -130,7 +134,10 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 		}
 		if swap {
 			if trashed, err = t.f.fs.Trash(name); err != nil {
-				return err // the intent stays: start-up takes the old one away
+				if undo := t.f.fs.Swap(name, x.dst.f.fs, x.to); undo != nil {
+					return errors.Join(err, undo) // the intent stays: start-up takes the old one away
+				}
+				return rows.cancel(ctx, err)
 			}
 		}
 		created = !exists
@@ -142,16 +149,11 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 	if err != nil {
 		return false, err
 	}
-	if trashed != nil {
-		if err := t.f.fs.credit(trashed); err != nil {
-			return false, err
-		}
-		t.f.d.sweepSoon()
-	}
-	if err := x.dst.syncDirs(parentOf(x.to)); err != nil {
+	t.f.discard(trashed)
+	if err := x.dst.f.syncDirs(parentOf(x.to)); err != nil {
 		return false, err
 	}
-	return created, t.syncDirs(parentOf(name))
+	return created, t.f.syncDirs(parentOf(name))
 }
 
 // Copy copies a file, or a collection: with all that is in it, or if shallow alone. It is built
@@ -216,7 +218,7 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 	if err != nil {
 		return false, err
 	}
-	return created, x.dst.syncDirs(parentOf(x.to))
+	return created, x.dst.f.syncDirs(parentOf(x.to))
 }
 
 // copyProps gives the copy its own dead properties; props are the new identities by

@@ -251,17 +251,17 @@ func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	return made, t.syncDirs(name, parentOf(name))
+	return made, t.f.syncDirs(name, parentOf(name))
 }
 
 // syncDirs makes names in directories durable if the setting asks for it. A directory that is
 // gone meanwhile needs no sync.
-func (t *Tree) syncDirs(dirs ...string) error {
-	if t.f.d.o.Sync != SyncFull {
+func (f *folder) syncDirs(dirs ...string) error {
+	if f.d.o.Sync != SyncFull {
 		return nil
 	}
 	for _, dir := range dirs {
-		if err := t.f.fs.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+		if err := f.fs.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
 			return err
 		}
 	}
@@ -277,6 +277,10 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 	if name == "" {
 		return errRoot
 	}
+	if err := t.f.begin(ctx); err != nil { // until what is deleted is counted
+		return err
+	}
+	defer t.f.end()
 	var trashed *staged
 	err := t.change(ctx, []string{name}, func() error {
 		cur, err := t.f.fs.Lstat(name)
@@ -308,13 +312,25 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 	if err != nil {
 		return err
 	}
-	if trashed != nil {
-		if err := t.f.fs.credit(trashed); err != nil {
-			return err
-		}
-		t.f.d.sweepSoon()
+	t.f.discard(trashed)
+	return t.f.syncDirs(parentOf(name))
+}
+
+// discard gives back the room of what Trash took out, and has it removed. What cannot be counted
+// is found by a scan.
+func (f *folder) discard(trashed *staged) {
+	if trashed == nil {
+		return
 	}
-	return t.syncDirs(parentOf(name))
+	if err := f.fs.credit(trashed); err != nil {
+		f.d.log.Error("count what was deleted", "folder", f.id, "error", err)
+		f.d.background.Go(func() {
+			if _, err := f.d.Scan(f.d.ctx, f.id); err != nil {
+				f.d.log.Error("scan folder", "folder", f.id, "error", err)
+			}
+		})
+	}
+	f.d.sweepSoon()
 }
 
 // unlinkAtOnce is the size up to which a file is removed in the request: beyond it freeing the

@@ -106,7 +106,7 @@ func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, create
 	if err != nil {
 		return Info{}, false, err
 	}
-	return made, created, t.syncDirs(parentOf(u.name))
+	return made, created, t.f.syncDirs(parentOf(u.name))
 }
 
 // Abort drops what was received. After Commit it does nothing.
