@@ -116,7 +116,7 @@ func (c *serve) Run(env *server.Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	secret, err := auth.LoadSecret(env.Data, os.Getenv("DAVIT_SECRET_KEY"))
+	secret, err := auth.LoadSecret(ctx, st, env.Data, os.Getenv("DAVIT_SECRET_KEY"), true)
 	if err != nil {
 		return err
 	}

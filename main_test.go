@@ -322,6 +322,50 @@ func TestCommandsWithoutServer(t *testing.T) {
 	}
 }
 
+// A mistyped data directory is an error, not a new installation.
+func TestNoInstallation(t *testing.T) {
+	s := newShell(t)
+	for _, args := range []string{"user list", "user passwd ann", "user limit ann", "user rm ann", "key add --user ann", "key list", "key rm x",
+		"token add --user ann", "token list", "token rm x", "folder add x --user ann", "folder list", "folder limit x", "folder rm x", "folder scan x",
+		"check", "check --repair"} {
+		code, out, errs := s.run("", strings.Fields(args)...)
+		if code != 1 || out != "" || !strings.Contains(errs, s.dir) {
+			t.Errorf("davit %s: exit %d, %q, %q, want 1 and the name of the directory", args, code, out, errs)
+		}
+		if _, err := os.Stat(s.dir); !os.IsNotExist(err) {
+			t.Fatalf("davit %s made the directory (%v)", args, err)
+		}
+	}
+	s.must("secret\n", "user", "add", "ann", "--password-stdin")
+	for _, args := range []string{"folder add x --user ann", "token add --user ann", "key add --user ann"} {
+		s.must("", strings.Fields(args)...)
+	}
+}
+
+// Keys made with another secret than the server's would never work.
+func TestSecretIsTheServers(t *testing.T) {
+	s := newShell(t)
+	s.env = []string{"DAVIT_SECRET_KEY=" + strings.Repeat("5a", 32)}
+	r := s.serve()
+	env := s.env
+	s.env = nil
+	if code, _, errs := s.run("", "key", "add", "--user", "admin"); code != 1 || !strings.Contains(errs, "set DAVIT_SECRET_KEY") {
+		t.Errorf("key add without the secret: exit %d, %s", code, errs)
+	}
+	s.must("", "token", "add", "--user", "admin")
+	if _, err := os.Stat(filepath.Join(s.dir, "secret.key")); !os.IsNotExist(err) {
+		t.Errorf("secret.key: %v, want none", err)
+	}
+	s.env = env
+	s.must("", "key", "add", "--user", "admin")
+	r.stop()
+	s.env = nil
+	code, _, errs := s.run("", "serve", "--listen", "127.0.0.1:0")
+	if code != 1 || !strings.Contains(errs, "set DAVIT_SECRET_KEY") {
+		t.Errorf("serve without the secret: exit %d, %s", code, errs)
+	}
+}
+
 func TestCommandsBesideAServer(t *testing.T) {
 	s := newShell(t)
 	r := s.serve()

@@ -1,8 +1,11 @@
 package auth
 
 import (
+	"context"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
@@ -12,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"davit/store"
@@ -25,24 +29,99 @@ const secretSize = chacha20poly1305.KeySize
 // secretFile is the name of the installation's secret in the data directory.
 const secretFile = "secret.key"
 
+// secretSetting is the fingerprint of the installation's secret in the database. It
+// tells a lost or a wrong secret before keys are encrypted with two of them.
+const secretSetting = "secret-fingerprint"
+
+// settings is what LoadSecret needs of the store.
+type settings interface {
+	Setting(ctx context.Context, name string) (string, error)
+	SetSetting(ctx context.Context, name, value string) error
+	KeepSetting(ctx context.Context, name, value string) (kept string, err error)
+	Keys(ctx context.Context) ([]store.Key, error)
+}
+
 // LoadSecret returns the installation's secret: env, the value of DAVIT_SECRET_KEY, if
 // it is set, else the file secret.key in dataDir, which the first call makes. Whoever
 // has the secret and the database can sign as anybody; a database without the secret
 // has lost its API keys.
-func LoadSecret(dataDir, env string) ([]byte, error) {
+//
+// A secret that is not the one of the first call is refused, and none is made in the
+// place of a lost one. Only alone, with no other process at work on dataDir, and
+// while there are no keys, does a new secret take the old one's place.
+func LoadSecret(ctx context.Context, st settings, dataDir, env string, alone bool) ([]byte, error) {
+	known, err := st.Setting(ctx, secretSetting)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	keys, err := st.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	renew := alone && len(keys) == 0
+	from, secret := "DAVIT_SECRET_KEY", []byte(nil)
 	if env != "" {
-		secret, err := parseSecret(env)
-		if err != nil {
+		if secret, err = parseSecret(env); err != nil {
 			return nil, fmt.Errorf("DAVIT_SECRET_KEY: %w", err)
 		}
-		return secret, nil
-	}
-	name := filepath.Join(dataDir, secretFile)
-	if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
-		if err := makeSecret(dataDir, name); err != nil {
-			return nil, fmt.Errorf("make %s: %w", name, err)
+	} else {
+		from = filepath.Join(dataDir, secretFile)
+		if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
+			if known != "" && !renew || len(keys) > 0 {
+				return nil, secretError("DAVIT_SECRET_KEY is not set, and there is no "+from, dataDir)
+			}
+			if err := makeSecret(dataDir, from); err != nil {
+				return nil, fmt.Errorf("make %s: %w", from, err)
+			}
+		}
+		if secret, err = readSecret(from); err != nil {
+			return nil, err
 		}
 	}
+	mark := fingerprint(secret)
+	switch {
+	case known == mark:
+		return secret, nil
+	case renew:
+		return secret, st.SetSetting(ctx, secretSetting, mark)
+	case known == "" && !opensAny(secret, keys):
+		return nil, secretError("API keys were made with another secret than "+from, dataDir)
+	case known == "":
+		if known, err = st.KeepSetting(ctx, secretSetting, mark); err != nil {
+			return nil, err
+		}
+	}
+	if known != mark {
+		return nil, secretError("the installation has another secret than "+from, dataDir)
+	}
+	return secret, nil
+}
+
+// secretError says what is wrong, and the ways out.
+func secretError(what, dataDir string) error {
+	return fmt.Errorf("%s: API keys can be neither used nor made; set DAVIT_SECRET_KEY as it was, or restore %s from a backup; "+
+		"if the secret is lost, remove all keys (davit key list, davit key rm) and start the server",
+		what, filepath.Join(dataDir, secretFile))
+}
+
+// fingerprint tells secrets apart and tells nothing about them.
+func fingerprint(secret []byte) string {
+	h := hmac.New(sha256.New, secret)
+	io.WriteString(h, "davit secret fingerprint")
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// opensAny says whether secret encrypted one of keys, or there are none.
+func opensAny(secret []byte, keys []store.Key) bool {
+	a := &Auth{secret: secret}
+	return len(keys) == 0 || slices.ContainsFunc(keys, func(k store.Key) bool {
+		_, err := a.unseal(k.AccessKey, k.Sealed)
+		return err == nil
+	})
+}
+
+// readSecret reads a file that only its owner may read.
+func readSecret(name string) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("read secret: %w", err)

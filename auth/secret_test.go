@@ -4,12 +4,25 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"davit/store"
 )
+
+func newStore(t *testing.T) *store.Store {
+	t.Helper()
+	st, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "davit.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+	return st
+}
 
 func TestLoadSecret(t *testing.T) {
 	secret := []byte("0123456789abcdef0123456789abcde\xff")
@@ -29,7 +42,7 @@ func TestLoadSecret(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			got, err := LoadSecret(dir, c.env)
+			got, err := LoadSecret(t.Context(), newStore(t), dir, c.env, false)
 			switch {
 			case c.ok && (err != nil || !bytes.Equal(got, secret)):
 				t.Errorf("got %x, %v; want %x", got, err, secret)
@@ -43,13 +56,13 @@ func TestLoadSecret(t *testing.T) {
 	}
 
 	t.Run("made on first use, by one of many", func(t *testing.T) {
-		dir := t.TempDir()
+		dir, st := t.TempDir(), newStore(t)
 		got := make([][]byte, 8)
 		var all sync.WaitGroup
 		for i := range got {
 			all.Go(func() {
 				var err error
-				if got[i], err = LoadSecret(dir, ""); err != nil {
+				if got[i], err = LoadSecret(t.Context(), st, dir, "", i%2 == 0); err != nil {
 					t.Error(err)
 				}
 			})
@@ -75,13 +88,13 @@ func TestLoadSecret(t *testing.T) {
 		if err := os.WriteFile(name, []byte(hex.EncodeToString(secret)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := LoadSecret(dir, ""); err != nil || !bytes.Equal(got, secret) {
+		if got, err := LoadSecret(t.Context(), newStore(t), dir, "", false); err != nil || !bytes.Equal(got, secret) {
 			t.Errorf("got %x, %v; want %x", got, err, secret)
 		}
 		if err := os.Chmod(name, 0o640); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadSecret(dir, ""); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		if _, err := LoadSecret(t.Context(), newStore(t), dir, "", false); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("error %v, want advice", err)
 		}
 	})
@@ -90,15 +103,95 @@ func TestLoadSecret(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, secretFile), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := LoadSecret(dir, ""); err == nil {
+		if _, err := LoadSecret(t.Context(), newStore(t), dir, "", false); err == nil {
 			t.Error("an empty file is a secret")
 		}
 	})
 	t.Run("no directory", func(t *testing.T) {
-		if _, err := LoadSecret(filepath.Join(t.TempDir(), "none"), ""); err == nil {
+		if _, err := LoadSecret(t.Context(), newStore(t), filepath.Join(t.TempDir(), "none"), "", false); err == nil {
 			t.Error("no error")
 		}
 	})
+}
+
+// A second secret would make two kinds of keys, of which one is dead.
+func TestLoadSecretIsAlwaysTheSame(t *testing.T) {
+	one, other := strings.Repeat("01", secretSize), strings.Repeat("02", secretSize)
+	for _, c := range []struct {
+		name        string
+		first       string // environment of the first call
+		key, legacy bool   // a key is made then; the database has no fingerprint
+		lose        bool   // the file is removed
+		env         string // environment of the second call
+		command     bool   // a command may load it
+		alone       bool   // the server, which is alone, may
+	}{
+		{name: "same file", key: true, command: true, alone: true},
+		{name: "same environment", first: one, env: one, key: true, command: true, alone: true},
+		{name: "environment forgotten", first: one, alone: true},
+		{name: "environment forgotten, with keys", first: one, key: true},
+		{name: "environment changed", first: one, env: other, key: true},
+		{name: "environment beside a file", env: other, key: true},
+		{name: "file lost", key: true, lose: true},
+		{name: "file lost, no keys", lose: true, alone: true},
+		{name: "environment changed, no keys", first: one, env: other, alone: true},
+		{name: "no fingerprint", key: true, legacy: true, command: true, alone: true},
+		{name: "no fingerprint, file lost", key: true, legacy: true, lose: true},
+		{name: "no fingerprint, environment changed", first: one, env: other, key: true, legacy: true},
+	} {
+		for _, alone := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/alone %v", c.name, alone), func(t *testing.T) {
+				dir, st, want := t.TempDir(), newStore(t), c.command
+				if alone {
+					want = c.alone
+				}
+				first := st
+				if c.legacy {
+					first = newStore(t)
+				}
+				secret, err := LoadSecret(t.Context(), first, dir, c.first, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.key {
+					u, err := st.CreateUser(t.Context(), store.User{Name: "ann", PasswordHash: "x"})
+					if err != nil {
+						t.Fatal(err)
+					}
+					k, _, err := New(st, Options{Secret: secret}).NewKey(u.ID)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := st.CreateKey(t.Context(), k); err != nil {
+						t.Fatal(err)
+					}
+				}
+				file := filepath.Join(dir, secretFile)
+				if c.lose {
+					if err := os.Remove(file); err != nil {
+						t.Fatal(err)
+					}
+				}
+				_, before := os.Stat(file)
+				got, err := LoadSecret(t.Context(), st, dir, c.env, alone)
+				if (err == nil) != want {
+					t.Fatalf("error %v, want success: %v", err, want)
+				}
+				if want {
+					if again, err := LoadSecret(t.Context(), st, dir, c.env, false); err != nil || !bytes.Equal(again, got) {
+						t.Errorf("once more: %x, %v; want %x", again, err, got)
+					}
+					return
+				}
+				if text := err.Error(); !strings.Contains(text, "set DAVIT_SECRET_KEY") || !strings.Contains(text, file) {
+					t.Errorf("error %q does not say what to do", text)
+				}
+				if _, after := os.Stat(file); before != nil && after == nil {
+					t.Error("a new secret was made")
+				}
+			})
+		}
+	}
 }
 
 func TestSeal(t *testing.T) {

@@ -32,19 +32,28 @@ type Env struct {
 	Stderr  *os.File
 }
 
-// open gives fn the database and what seals and hashes. Commands work beside a
-// running server, which follows (D25).
+// open gives fn the database and what hashes. Commands work beside a running
+// server, which follows (D25). A data directory without a database is an error: a
+// mistyped name must not look like an installation without users and folders.
 func (e *Env) open(fn func(ctx context.Context, st *store.Store, a *auth.Auth) error) error {
+	_, err := os.Stat(filepath.Join(e.Data, databaseFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no installation in %s: name its data directory (--data, DAVIT_DATA), or make one (davit serve, davit user add)", e.Data)
+	}
+	if err != nil {
+		return err
+	}
+	return e.make(fn)
+}
+
+// make is open for commands that may come before the first start of the server.
+func (e *Env) make(fn func(ctx context.Context, st *store.Store, a *auth.Auth) error) error {
 	st, err := OpenStore(e.Context, e.Data)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	secret, err := auth.LoadSecret(e.Data, os.Getenv("DAVIT_SECRET_KEY"))
-	if err != nil {
-		return err
-	}
-	return fn(e.Context, st, auth.New(st, auth.Options{Secret: secret}))
+	return fn(e.Context, st, auth.New(st, auth.Options{}))
 }
 
 // print writes v as one JSON document.
@@ -206,7 +215,7 @@ type userAdd struct {
 
 // Run adds the user.
 func (c *userAdd) Run(e *Env) error {
-	return e.open(func(ctx context.Context, st *store.Store, a *auth.Auth) error {
+	return e.make(func(ctx context.Context, st *store.Store, a *auth.Auth) error {
 		password, generated, err := e.password(c.PasswordStdin)
 		if err != nil {
 			return err
@@ -378,12 +387,16 @@ type keyAdd struct {
 
 // Run makes the key. Its secret is shown this once.
 func (c *keyAdd) Run(e *Env) error {
-	return e.open(func(ctx context.Context, st *store.Store, a *auth.Auth) error {
+	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
 		u, err := userNamed(ctx, st, c.User)
 		if err != nil {
 			return err
 		}
-		key, secret, err := a.NewKey(u.ID)
+		sealing, err := auth.LoadSecret(ctx, st, e.Data, os.Getenv("DAVIT_SECRET_KEY"), false)
+		if err != nil {
+			return err
+		}
+		key, secret, err := auth.New(st, auth.Options{Secret: sealing}).NewKey(u.ID)
 		if err != nil {
 			return err
 		}

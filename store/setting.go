@@ -17,3 +17,16 @@ func (s *Store) SetSetting(ctx context.Context, name, value string) error {
 		return err
 	}), "setting", name)
 }
+
+// KeepSetting stores a text unless there is one of this name, and returns the one
+// that is there then: of two processes, both get what the first one stored.
+func (s *Store) KeepSetting(ctx context.Context, name, value string) (kept string, err error) {
+	err = s.write(ctx, durable, func(t tx) error {
+		_, err := t.exec(`INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, value)
+		if err != nil {
+			return err
+		}
+		return t.get(`SELECT value FROM settings WHERE name = $1`, []any{name}, &kept)
+	})
+	return kept, named(err, "setting", name)
+}

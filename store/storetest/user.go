@@ -17,6 +17,9 @@ func testSettings(t *testing.T, s *store.Store) {
 		ok(t, s.SetSetting(ctx, "color", want))
 		equal(t, "setting", must(s.Setting(ctx, "color"))(t), want)
 	}
+	equal(t, "kept", must(s.KeepSetting(ctx, "color", "green"))(t), "blue")
+	equal(t, "new", must(s.KeepSetting(ctx, "size", "small"))(t), "small")
+	equal(t, "setting", must(s.Setting(ctx, "color"))(t)+must(s.Setting(ctx, "size"))(t), "bluesmall")
 }
 
 func testUsers(t *testing.T, s *store.Store) {
