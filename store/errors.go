@@ -30,6 +30,9 @@ var (
 	ErrChanged = errors.New("precondition failed")
 	// ErrBusy: a passing trouble; the same request may succeed soon.
 	ErrBusy = errors.New("busy, try again")
+	// ErrOffline: a disk fails, is read-only or is not there. It passes, but not by
+	// itself; it is an ErrBusy too, so that clients keep what they have.
+	ErrOffline error = &reason{ErrBusy, "the storage is not available"}
 	// ErrNewer: the database was written by a newer Davit.
 	ErrNewer = errors.New("database is from a newer version")
 )
@@ -72,6 +75,8 @@ func convert(err error) error {
 		return fmt.Errorf("%w (%v)", ErrBusy, err)
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%w (%v)", ErrNoSpace, err)
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%w (%v)", ErrOffline, err)
 	}
 	return err
 }
@@ -87,7 +92,7 @@ func named(err error, noun, name string) error {
 	case err == nil:
 		return nil
 	}
-	if _, ok := errors.AsType[*reason](err); ok {
+	if r, ok := errors.AsType[*reason](err); ok && error(r) != ErrOffline {
 		return err
 	}
 	return fmt.Errorf("%s %q: %w", noun, name, err)

@@ -42,7 +42,7 @@ type Options struct {
 // A method whose context ends while it waits for its turn returns the context's
 // error and has done nothing; once begun, a write is not broken off.
 // Besides the errors that a method names, each may return ErrBusy (another
-// process kept the database for seconds) and ErrNoSpace.
+// process kept the database for seconds), ErrOffline and ErrNoSpace.
 type Store struct {
 	now   func() time.Time
 	reads *sql.DB

@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func openAt(tb testing.TB, path string) *Store {
@@ -585,6 +588,60 @@ func TestBusy(t *testing.T) {
 	}
 	if err := s.MarkMade(t.Context(), f.ID); err != nil {
 		t.Errorf("write afterwards: %v", err)
+	}
+}
+
+// A disk that fails is no reason for a client to give its data up.
+func TestOffline(t *testing.T) {
+	s := openNew(t)
+	_, f := newDocs(t, s)
+	big := Lock{Token: "big", FolderID: f.ID, OwnerXML: strings.Repeat("x", 1<<20)}
+	refused := func(t *testing.T, detail string) {
+		t.Helper()
+		err := s.SaveLock(t.Context(), big)
+		if !errors.Is(err, ErrOffline) || !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), detail) {
+			t.Errorf("SaveLock: %v, want ErrOffline and ErrBusy with %s", err, detail)
+		}
+		if err := s.SetSetting(t.Context(), "big", big.OwnerXML); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), `setting "big"`) {
+			t.Errorf("SetSetting: %v, want ErrOffline and what for", err)
+		}
+	}
+	t.Run("read-only", func(t *testing.T) {
+		for _, on := range []string{"ON", "OFF"} {
+			if _, err := s.conn.ExecContext(t.Context(), `PRAGMA query_only = `+on); err != nil {
+				t.Fatal(err)
+			}
+			if on == "ON" {
+				refused(t, "readonly database (8)")
+			}
+		}
+	})
+	t.Run("writes fail", func(t *testing.T) {
+		var path string
+		if err := s.reads.QueryRow(`SELECT file FROM pragma_database_list`).Scan(&path); err != nil {
+			t.Fatal(err)
+		}
+		wal, err := os.Stat(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		signal.Ignore(unix.SIGXFSZ)
+		defer signal.Reset(unix.SIGXFSZ)
+		var old unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &old); err != nil {
+			t.Fatal(err)
+		}
+		limit := unix.Rlimit{Cur: uint64(wal.Size()), Max: old.Max}
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, "(778)")
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &old); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := s.SaveLock(t.Context(), big); err != nil {
+		t.Errorf("SaveLock once the disk is back: %v", err)
 	}
 }
 
