@@ -111,6 +111,9 @@ func (c *serve) Run(env *server.Env) (err error) {
 		return err
 	}
 	defer unlock()
+	if err := server.CloseData(env.Data, log.Logger); err != nil {
+		return err
+	}
 	st, err := server.OpenStore(ctx, env.Data)
 	if err != nil {
 		return err

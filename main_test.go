@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -522,6 +523,23 @@ func TestFirstStart(t *testing.T) {
 			t.Errorf("signing in as admin: %d", got)
 		}
 	})
+}
+
+func TestServeClosesTheDataDirectory(t *testing.T) {
+	s := newShell(t)
+	if err := os.Mkdir(s.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(s.dir, 0o755); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
+	r := s.serve()
+	if info, err := os.Stat(s.dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("data directory: %v, %v, want mode 0700", info, err)
+	}
+	if !slices.ContainsFunc(r.lines, func(line map[string]any) bool { return line["was"] == "0755" && line["data"] == s.dir }) {
+		t.Errorf("the log does not say so: %v", r.lines)
+	}
 }
 
 func TestSettingsFile(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,12 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Names of files in the data directory. The folders' bytes lie beside them (D7).
+// Names of files in the data directory, and of the directory that davfs keeps the
+// folders in (D7).
 const (
 	databaseFile = "davit.db"
 	lockFile     = "lock"
 	addressFile  = "listen.addr"
 	passwordFile = "admin-password"
+	filesDir     = "files"
 )
 
 // ErrInUse says that another process holds the lock of the data directory.
@@ -73,7 +76,49 @@ func LockData(dir, command string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// writeFile replaces a small file of the data directory in one step.
+// CloseData takes away the rights that others have on the data directory (D7): it
+// may have been made by hand, or by a package. It says so in the log. The directory
+// of somebody else, as containers get theirs, stays as it is.
+func CloseData(dir string, log *slog.Logger) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	mode := info.Mode().Perm()
+	if mode&0o077 == 0 {
+		return nil
+	}
+	err = os.Chmod(dir, mode&0o700)
+	if errors.Is(err, fs.ErrPermission) {
+		log.Warn("others have rights on the data directory, and the server may not take them away", "data", dir, "mode", fmt.Sprintf("%04o", mode))
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	log.Warn("others had rights on the data directory, and have none now", "data", dir,
+		"was", fmt.Sprintf("%04o", mode), "mode", fmt.Sprintf("%04o", mode&0o700))
+	return nil
+}
+
+// filesReady says whether folders can be made and reached.
+func filesReady(dir string) error {
+	dir = filepath.Join(dir, filesDir)
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return &fs.PathError{Op: "open", Path: dir, Err: unix.ENOTDIR}
+	}
+	if err := unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK); err != nil {
+		return &fs.PathError{Op: "access", Path: dir, Err: err}
+	}
+	return nil
+}
+
+// writeFile replaces a small file of the data directory in one step. It is on the
+// disk when writeFile returns.
 func writeFile(dir, name, text string) error {
 	tmp, err := os.CreateTemp(dir, "."+name+"-*") // mode 0600
 	if err != nil {
@@ -81,8 +126,15 @@ func writeFile(dir, name, text string) error {
 	}
 	defer os.Remove(tmp.Name())
 	_, err = tmp.WriteString(text)
-	if err := errors.Join(err, tmp.Close()); err != nil {
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), filepath.Join(dir, name))
+	if err := os.Rename(tmp.Name(), filepath.Join(dir, name)); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

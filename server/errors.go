@@ -121,6 +121,8 @@ func message(err error, status int) string {
 			return err.Error() + "; delete one, or ask the administrator for more"
 		}
 		return "you may not have more folders"
+	case errors.Is(err, store.ErrOffline):
+		return "the storage of this folder is not available; see the server's log"
 	case status == 503:
 		return "the server is busy; the same request may succeed soon"
 	}
@@ -143,7 +145,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		err = errRateLimit // refusals before the handlers count as well
 	}
 	status, kind, title := problemOf(err)
-	if status >= 500 && status != 503 {
+	switch {
+	case status == 503 && r.Context().Err() != nil: // the client has gone
+	case status == 503:
+		s.log.Warn("request put off", "id", h.Get("X-Request-Id"), "error", err)
+	case status >= 500:
 		s.log.Error("request failed", "id", h.Get("X-Request-Id"), "error", err)
 	}
 	switch status {

@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +34,7 @@ func TestProblemOf(t *testing.T) {
 		{store.ErrTooMany, 406, "quota-exceeded"},
 		{store.ErrChanged, 412, "generic-bad-request"},
 		{store.ErrBusy, 503, "service-unavailable"},
+		{store.ErrOffline, 503, "service-unavailable"},
 		{store.ErrNewer, 500, "internal-server-error"},
 		{fs.ErrNotExist, 404, "vfolder-not-found"},
 		{fs.ErrExist, 400, "vfolder-already-exists"},
@@ -57,6 +61,42 @@ func TestProblemOf(t *testing.T) {
 		}
 		if msg := message(err, status); status == 500 && msg != "" {
 			t.Errorf("%v: the client is told %q", c.err, msg)
+		}
+	}
+}
+
+// The log says why a request is put off; the client is not told that a folder whose
+// directory is missing comes back by itself.
+func TestPutOff(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.create("docs")
+	h.files.Close(t.Context()) // so that the folder is not open
+	files, err := davfs.New(h.store, davfs.Options{Dir: h.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.server.files = files
+	if err := os.Rename(filepath.Join(h.dir, "files", id), filepath.Join(h.dir, "away")); err != nil {
+		t.Fatal(err)
+	}
+	a := ann.call("GET", "/v2/folder/"+id, "")
+	if a.status != 503 || !strings.Contains(a.body, "the storage of this folder is not available; see the server's log") || strings.Contains(a.body, h.dir) {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	w := httptest.NewRecorder()
+	h.server.refuse(w, httptest.NewRequest("GET", "/v2/folder/"+id, nil), fmt.Errorf("reading rows: %w", store.ErrBusy))
+	if !strings.Contains(w.Body.String(), "may succeed soon") {
+		t.Errorf("busy: %s", w.Body)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.server.refuse(httptest.NewRecorder(), httptest.NewRequestWithContext(gone, "GET", "/v2/folder/"+id, nil), fmt.Errorf("nobody waits: %w", context.Canceled))
+	h.stop()
+	log := h.log.String()
+	for text, want := range map[string]bool{"its directory is missing": true, "reading rows": true, "nobody waits": false} {
+		if strings.Contains(log, text) != want {
+			t.Errorf("%q in the log: want %v\n%s", text, want, log)
 		}
 	}
 }

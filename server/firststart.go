@@ -68,7 +68,7 @@ func (f FirstStart) admin(ctx context.Context, st *store.Store, a *auth.Auth) (s
 		if f.Terminal {
 			show = password
 		} else if err := writeFile(f.Dir, passwordFile, password+"\n"); err != nil {
-			return "", err
+			return "", err // before the user is there: afterwards nobody would know the password
 		}
 	}
 	hash, err := a.HashPassword(ctx, password)

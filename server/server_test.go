@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/big"
 	"net"
 	"net/http"
@@ -425,6 +426,18 @@ func TestFirstStartGoesOn(t *testing.T) {
 	}
 }
 
+// The password is in its file before there is a user that only it opens.
+func TestFirstStartWithoutPasswordFile(t *testing.T) {
+	h := newHouse(t)
+	start := FirstStart{Dir: filepath.Join(h.dir, "none")}
+	if _, _, err := start.Run(t.Context(), h.store, h.auth, h.files); err == nil {
+		t.Error("no error")
+	}
+	if _, err := h.store.UserByName(t.Context(), adminName); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the user: %v, want none", err)
+	}
+}
+
 func TestMountHelp(t *testing.T) {
 	name, err := os.Hostname()
 	if err != nil {
@@ -473,6 +486,25 @@ func TestReadiness(t *testing.T) {
 		if w.Code != 200 {
 			t.Errorf("HEAD %s: %d, want 200", target, w.Code)
 		}
+	}
+	files := filepath.Join(h.dir, "files")
+	if err := os.Rename(files, files+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	if live, ready := status("/livez"), status("/readyz"); live != 200 || ready != 503 {
+		t.Errorf("without the folders' storage: %d, %d, want 200, 503", live, ready)
+	}
+	if err := os.WriteFile(files, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if ready := status("/readyz"); ready != 503 {
+		t.Errorf("with a file in its place: %d, want 503", ready)
+	}
+	if err := errors.Join(os.Remove(files), os.Rename(files+"-away", files)); err != nil {
+		t.Fatal(err)
+	}
+	if ready := status("/readyz"); ready != 200 {
+		t.Errorf("with the storage back: %d, want 200", ready)
 	}
 	h.stop()
 	if live, ready := status("/livez"), status("/readyz"); live != 200 || ready != 503 {
