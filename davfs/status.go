@@ -48,7 +48,7 @@ func statusOf(err error, method string) *statusError {
 		return say(http.StatusLocked, "lock-token-submitted")
 	case errors.Is(err, store.ErrChanged):
 		return say(http.StatusPreconditionFailed, "")
-	case errors.Is(err, store.ErrBusy), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EINTR),
+	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrOffline), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EINTR),
 		errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ESTALE):
 		return plain(http.StatusServiceUnavailable, "the storage is busy or offline; try again")
 	case errors.Is(err, errNoParent), errors.Is(err, syscall.ENOTDIR):

@@ -776,7 +776,7 @@ func TestStatusOf(t *testing.T) {
 		{at(syscall.ENAMETOOLONG), 414}, {at(syscall.EMFILE), 503}, {at(syscall.ENFILE), 503}, {at(syscall.EIO), 500}, {at(syscall.EISDIR), 405},
 		{at(syscall.ENOTDIR), 409}, {at(syscall.EINTR), 503}, {errNoParent, 409}, {errIsDir, 405}, {errSame, 403}, {errNested, 403}, {errRoot, 403},
 		{store.ErrLocked, 423}, {store.ErrChanged, 412}, {store.ErrBusy, 503}, {store.ErrUnauthenticated, 401}, {store.ErrPlain, 403},
-		{store.ErrTooMany, 503}, {context.Canceled, 503}, {fs.ErrInvalid, 400}, {errors.New("other"), 500}, {store.ErrNewer, 500}, {errTooLarge, 413},
+		{store.ErrTooMany, 503}, {store.ErrOffline, 503}, {context.Canceled, 503}, {fs.ErrInvalid, 400}, {errors.New("other"), 500}, {store.ErrNewer, 500}, {errTooLarge, 413},
 	} {
 		if got := statusOf(c.err, "PUT").Status; got != c.status {
 			t.Errorf("%v: %d, want %d", c.err, got, c.status)
