@@ -162,7 +162,7 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	}
 	root, err := openRootFS(d.volume, id, d.o.Modes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("folder %s: its directory is missing from the disk: %w", id, store.ErrBusy)
+		return nil, fmt.Errorf("folder %s: its directory is missing from the disk: %w", id, store.ErrOffline)
 	}
 	if err != nil {
 		return nil, err

@@ -8,8 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"time"
 
@@ -165,12 +163,6 @@ func (s *Server) folder(c echo.Context, p store.Principal) error {
 		return err
 	}
 	u, err := s.files.Usage(c.Request().Context(), m.Folder)
-	if errors.Is(err, store.ErrBusy) {
-		// A directory that is missing does not come back soon by itself.
-		if _, missing := os.Stat(filepath.Join(s.dataDir, filesDir, m.Folder.ID)); missing != nil {
-			err = fmt.Errorf("%w: %w", store.ErrOffline, err)
-		}
-	}
 	if err != nil {
 		return fmt.Errorf("usage of folder %s: %w", m.Folder.ID, err)
 	}
