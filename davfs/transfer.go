@@ -146,10 +146,10 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 		x.dst.f.changed(x.to)
 		return rows.moved(ctx, x.dst.f, x.to, exists && !swap)
 	})
+	t.f.discard(trashed) // also after an error: it is out of the folder
 	if err != nil {
 		return false, err
 	}
-	t.f.discard(trashed)
 	if err := x.dst.f.syncDirs(parentOf(x.to)); err != nil {
 		return false, err
 	}

@@ -309,10 +309,10 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 		t.f.changed(parentOf(name))
 		return rows.removed(ctx)
 	})
+	t.f.discard(trashed) // also after an error: it is out of the folder
 	if err != nil {
 		return err
 	}
-	t.f.discard(trashed)
 	return t.f.syncDirs(parentOf(name))
 }
 
