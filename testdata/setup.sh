@@ -5,7 +5,7 @@ set -eu
 
 packages="gcc:gcc /usr/include/stdlib.h:libc6-dev curl:curl git:git litmus:litmus cadaver:cadaver mount.davfs:davfs2 rclone:rclone"
 if [ "${1:-}" = bench ]; then
-	packages="apache2:apache2 nginx:nginx-extras lighttpd:lighttpd /usr/lib/lighttpd/mod_webdav.so:lighttpd-mod-webdav"
+	packages="apache2:apache2 nginx:nginx-extras lighttpd:lighttpd /usr/lib/lighttpd/mod_webdav.so:lighttpd-mod-webdav rclone:rclone"
 fi
 PATH=$PATH:/usr/sbin:/sbin
 

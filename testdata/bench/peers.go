@@ -47,12 +47,13 @@ func peers(davitPath string) map[string]peer {
 		"nginx":      nginx{},
 		"lighttpd":   lighttpd{},
 		"stock":      stock{},
+		"rclone":     rclone{},
 		"davit":      davit{path: davitPath, sync: "none"},
 		"davit-full": davit{path: davitPath, sync: "full"},
 	}
 }
 
-var peerNames = []string{"apache", "nginx", "lighttpd", "stock", "davit", "davit-full"}
+var peerNames = []string{"apache", "nginx", "lighttpd", "stock", "rclone", "davit", "davit-full"}
 
 // A host is where a peer is started: its own directory, and the account that its
 // process runs as, nil for the caller's.
@@ -457,6 +458,25 @@ func (stock) start(ctx context.Context, h host) (*server, error) {
 		return nil, err
 	}
 	return h.runAt(ctx, addr, program, stockCommand, addr, h.path("files"))
+}
+
+// rclone is a Go server that people use on the stock handler.
+type rclone struct{}
+
+func (rclone) needs() []need { return []need{{"/usr/bin/rclone", "rclone"}} }
+
+func (rclone) version() string { return output("/usr/bin/rclone", "--version") }
+
+func (rclone) start(ctx context.Context, h host) (*server, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(h.mkdir("files", "cache"), h.write("conf", "", addr)); err != nil {
+		return nil, err
+	}
+	return h.runAt(ctx, addr, "/usr/bin/rclone", "serve", "webdav", h.path("files"), "--addr", addr,
+		"--user", userName, "--pass", password, "--config", h.path("conf"), "--cache-dir", h.path("cache"))
 }
 
 // davit is the server of this repository, with everything on that it has by
