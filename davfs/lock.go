@@ -133,17 +133,7 @@ func (h *Handler) refuseLock(q *request, c *lockConflict) error {
 			return errors.Join(&statusError{Status: http.StatusLocked, Condition: "no-conflicting-lock", Text: c.Error()}, c)
 		}
 	}
-	b := append(make([]byte, 0, 1024), xmlHead...)
-	b = append(b, `<D:multistatus xmlns:D="DAV:">`...)
-	for _, l := range c.Locks {
-		b = append(b, "<D:response>"...)
-		b = q.appendLockHref(b, l)
-		b = append(b, "<D:status>HTTP/1.1 423 Locked</D:status><D:error><D:no-conflicting-lock>"...)
-		b = q.appendLockHref(b, l)
-		b = append(b, "</D:no-conflicting-lock></D:error></D:response>"...)
-	}
-	b = append(b, "</D:multistatus>\n"...)
-	writeXML(q, http.StatusMultiStatus, b)
+	writeLockedMembers(q, "no-conflicting-lock", c)
 	return nil
 }
 

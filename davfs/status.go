@@ -122,7 +122,7 @@ func (h *Handler) fail(q *request, err error) {
 	var conflict *lockConflict
 	errors.As(err, &conflict)
 	if conflict != nil && s.Condition == "lock-token-submitted" && q.membersOnly(conflict) {
-		h.failMembers(q, conflict)
+		writeLockedMembers(q, s.Condition, conflict)
 		return
 	}
 	if s.Condition == "" {
@@ -187,16 +187,17 @@ func (q *request) membersOnly(c *lockConflict) bool {
 	return len(c.Locks) > 0
 }
 
-// failMembers answers 207 with the locked members; nothing was changed.
-func (h *Handler) failMembers(q *request, c *lockConflict) {
+// writeLockedMembers answers 207 with the locked members, each with the condition that it
+// breaks; nothing was changed.
+func writeLockedMembers(q *request, condition string, c *lockConflict) {
 	b := append(make([]byte, 0, 1024), xmlHead...)
 	b = append(b, `<D:multistatus xmlns:D="DAV:">`...)
 	for _, l := range c.Locks {
 		b = append(b, "<D:response>"...)
 		b = q.appendLockHref(b, l)
-		b = append(b, "<D:status>HTTP/1.1 423 Locked</D:status><D:error><D:lock-token-submitted>"...)
+		b = append(b, "<D:status>HTTP/1.1 423 Locked</D:status><D:error><D:"+condition+">"...)
 		b = q.appendLockHref(b, l)
-		b = append(b, "</D:lock-token-submitted></D:error></D:response>"...)
+		b = append(b, "</D:"+condition+"></D:error></D:response>"...)
 	}
 	b = append(b, "</D:multistatus>\n"...)
 	writeXML(q, http.StatusMultiStatus, b)
