@@ -369,6 +369,11 @@ func (s *staged) drop() error {
 	return s.root.RemoveAll(s.base)
 }
 
+// chmod changes the permission bits of a staged file that is closed already.
+func (s *staged) chmod(mode uint32) error {
+	return pathError("chmod", s.base, unix.Fchmodat(int(s.dir.Fd()), s.base, mode, 0))
+}
+
 // letGo lets the sweep remove what Trash returned.
 func (s *staged) letGo() { s.vol.unhold(s.base) }
 

@@ -701,6 +701,33 @@ func TestHandMadeFiles(t *testing.T) {
 	w.wantUsage(t, f)
 }
 
+// A mode that is changed while the body comes is kept like one that was there before (PUT-8).
+func TestModeChangedDuringUpload(t *testing.T) {
+	w := newWorld(t, Options{})
+	f := w.folder(t, 0, 0)
+	tree := w.tree(t, f)
+	ctx := t.Context()
+	if err := put(ctx, tree, "a", "old"); err != nil {
+		t.Fatal(err)
+	}
+	up, err := tree.Create(ctx, "a", Claim{}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.Abort()
+	up.Write([]byte("new"))
+	if err := os.Chmod(w.path(f, "a"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	made, created, err := up.Commit(ctx, time.Time{})
+	if err != nil || created || made.Mode != 0o640 {
+		t.Errorf("commit: mode %o, created %v, %v", made.Mode, created, err)
+	}
+	if i, err := os.Stat(w.path(f, "a")); err != nil || i.Mode().Perm() != 0o640 || i.Size() != 3 {
+		t.Errorf("on disk: %v, %v", i, err)
+	}
+}
+
 // A folder that was being changed when the server ended is counted before it is written again.
 func TestDirtyFolderIsCounted(t *testing.T) {
 	dir := t.TempDir()

@@ -2,7 +2,6 @@ package davfs
 
 import (
 	"context"
-	"io/fs"
 	"time"
 
 	"davit/store"
@@ -85,18 +84,18 @@ func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, create
 		if err := t.mayPut(u.name, u.claim, exists, cur); err != nil {
 			return err
 		}
+		if exists && cur.Mode != made.Mode { // changed while the body came (PUT-8)
+			if err := u.staged.chmod(cur.Mode); err != nil {
+				return err
+			}
+			made.Mode = cur.Mode
+		}
 		rows := &rowChange{f: t.f, name: u.name, needed: exists && t.f.props.has(u.name, cur.Identity())}
 		if err := rows.intend(ctx, store.Intent{Kind: intentReplace, Path: u.name, Subject: made.Identity()}); err != nil {
 			return err
 		}
 		if err := u.publish(u.name, !exists); err != nil {
 			return rows.cancel(ctx, err)
-		}
-		if exists && cur.Mode != made.Mode { // changed while the body came (PUT-8)
-			if err := t.f.fs.Chmod(u.name, fs.FileMode(cur.Mode)); err != nil {
-				return err
-			}
-			made.Mode = cur.Mode
 		}
 		created = !exists
 		t.f.locks.taken(u.name, t.p.UserID)
