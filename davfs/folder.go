@@ -331,19 +331,30 @@ func (f *folder) stamp(given time.Time) time.Time {
 	return time.Unix(given.Unix(), f.lastStamp%1e9)
 }
 
-// changed notes a change of name for the ETags of the collections above it.
-func (f *folder) changed(names ...string) {
+// changeKind says what became of a name.
+type changeKind uint8
+
+const (
+	changeFile   changeKind = iota // a file was made or replaced
+	changeTree                     // a collection was made or replaced, with all that is in it now
+	changeProps                    // properties of what is there
+	changeRemove                   // it is gone, with all that was in it
+)
+
+// changed notes what happened to a name, which is still locked, for the ETags of the collections above it.
+func (f *folder) changed(kind changeKind, name string) {
 	f.versionMu.Lock()
 	defer f.versionMu.Unlock()
 	f.version++
 	if len(f.versions) > mostVersions {
 		f.versions, f.forgotten = make(map[string]uint64), f.version
 	}
-	for _, name := range names {
-		for f.versions[name] = f.version; name != ""; {
-			name = parentOf(name)
-			f.versions[name] = f.version
-		}
+	if kind == changeTree {
+		f.versions[name] = f.version
+	}
+	for name != "" {
+		name = parentOf(name)
+		f.versions[name] = f.version
 	}
 }
 

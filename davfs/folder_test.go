@@ -147,10 +147,10 @@ func TestForgottenVersionsRepeatNoETag(t *testing.T) {
 	f := tree.f
 	dir := Info{Dir: true, Ino: 7}
 	before := f.collectionETag("dir", dir)
-	f.changed("dir")
+	f.changed(changeFile, "dir/a")
 	after := f.collectionETag("dir", dir)
 	for n := range mostVersions + 2 {
-		f.changed(fmt.Sprint("other", n))
+		f.changed(changeFile, fmt.Sprint("other", n, "/a"))
 	}
 	if now := f.collectionETag("dir", dir); now == before || before == after {
 		t.Errorf("ETags %s, after a change %s, when versions were forgotten %s", before, after, now)

@@ -42,6 +42,14 @@ func (i Info) appendETag(b []byte) []byte {
 	return append(b, '"')
 }
 
+// change is what to call its coming to a name.
+func (i Info) change() changeKind {
+	if i.Dir {
+		return changeTree
+	}
+	return changeFile
+}
+
 // usage is what the resource itself adds to its folder's usage (D10).
 func (i Info) usage() store.Usage {
 	if i.Dir {

@@ -232,7 +232,7 @@ func (t *Tree) lockNew(ctx context.Context, l store.Lock, c Claim) (granted stor
 			_, undo := t.f.locks.unlock(context.WithoutCancel(ctx), l.Path, l.Token)
 			return errors.Join(err, undo)
 		}
-		t.f.changed(parentOf(l.Path))
+		t.f.changed(changeFile, l.Path)
 		return nil
 	})
 	if err != nil {

@@ -192,10 +192,12 @@ func (t *Tree) apply(ctx context.Context, name string, i Info, p *patch) (err er
 				err = errors.Join(err, t.f.fs.Chtimes(name, time.Time{}, i.ModTime()))
 			}
 		}()
-		t.f.changed(parentOf(name))
 	}
 	t.f.locks.taken(name, t.p.UserID)
 	if len(p.changed) == 0 {
+		if p.mode != i.Mode || !p.mtime.IsZero() {
+			t.f.changed(changeProps, name)
+		}
 		return nil
 	}
 	var set []store.Prop
@@ -212,6 +214,7 @@ func (t *Tree) apply(ctx context.Context, name string, i Info, p *patch) (err er
 		return fmt.Errorf("write properties: %w", err)
 	}
 	t.f.props.note(name, i.Identity(), len(p.dead) > 0)
+	t.f.changed(changeProps, name)
 	return nil
 }
 

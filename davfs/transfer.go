@@ -142,8 +142,8 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 		}
 		created = !exists
 		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
-		t.f.changed(name)
-		x.dst.f.changed(x.to)
+		t.f.changed(changeRemove, name)
+		x.dst.f.changed(src.change(), x.to)
 		return rows.moved(ctx, x.dst.f, x.to, exists && !swap)
 	})
 	t.f.discard(trashed) // also after an error: it is out of the folder
@@ -205,7 +205,7 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 			x.dst.f.locks.removeTree(x.to)
 		}
 		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
-		x.dst.f.changed(x.to)
+		x.dst.f.changed(src.change(), x.to)
 		return x.copyProps(ctx, made.props, swap)
 	})
 	if displaced != nil {

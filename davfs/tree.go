@@ -244,7 +244,7 @@ func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
 			return err
 		}
 		t.f.locks.taken(name, t.p.UserID)
-		t.f.changed(name)
+		t.f.changed(changeTree, name)
 		made, err = t.f.fs.Lstat(name)
 		return err
 	})
@@ -306,7 +306,7 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 			return rows.cancel(ctx, err)
 		}
 		t.f.locks.taken(name, t.p.UserID)
-		t.f.changed(parentOf(name))
+		t.f.changed(changeRemove, name)
 		return rows.removed(ctx)
 	})
 	t.f.discard(trashed) // also after an error: it is out of the folder

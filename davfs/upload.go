@@ -99,7 +99,7 @@ func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, create
 		}
 		created = !exists
 		t.f.locks.taken(u.name, t.p.UserID)
-		t.f.changed(parentOf(u.name))
+		t.f.changed(changeFile, u.name)
 		return rows.replaced(ctx, made.Identity())
 	})
 	if err != nil {
