@@ -215,7 +215,7 @@ func (q *quotaFS) credit(s *staged) error {
 		return nil // and the sweep may have removed it already
 	}
 	defer s.letGo()
-	dir, err := s.open(Modes{})
+	dir, err := q.Enter(s)
 	if err != nil {
 		return err
 	}
@@ -386,33 +386,17 @@ func (in *receiving) finish(sync Sync, mode uint32, mtime time.Time) (Info, erro
 	if in.err != nil {
 		return Info{}, in.err
 	}
-	f, ok := in.staged.file.(interface{ Fd() uintptr })
-	if !ok {
-		return Info{}, pathError("finish", in.staged.base, unix.EBADF)
+	i, err := in.q.Settle(in.staged, mode, mtime)
+	if err != nil {
+		return Info{}, err
 	}
-	fd := int(f.Fd())
-	var x unix.Statx_t
-	if err := statx(fd, "", unix.AT_EMPTY_PATH, &x); err != nil {
-		return Info{}, pathError("finish", in.staged.base, err)
-	}
-	i, _ := infoOf("", &x, in.staged.vol.dev)
-	if i.Mode != mode {
-		if err := unix.Fchmod(fd, mode); err != nil {
-			return Info{}, pathError("finish", in.staged.base, err)
-		}
-		i.Mode = mode
-	}
-	if err := futimes(fd, time.Time{}, mtime); err != nil {
-		return Info{}, pathError("finish", in.staged.base, err)
-	}
-	i.MTime = mtime.UnixNano()
 	i.Size = in.size
 	if sync != SyncNone {
 		if err := in.staged.file.Sync(); err != nil {
 			return Info{}, err
 		}
 	}
-	err := in.staged.file.Close()
+	err = in.staged.file.Close()
 	in.staged.file = nil
 	in.staged.usage = store.Usage{Bytes: in.size, Files: 1}
 	return i, err

@@ -49,6 +49,22 @@ type fileSystem interface {
 	Trash(name string) (*staged, error)
 	// SyncDir makes the names in a directory durable.
 	SyncDir(name string) error
+
+	// Settle gives a staged file that is still open its permission bits and modification time.
+	Settle(s *staged, mode uint32, mtime time.Time) (Info, error)
+	// Remode changes the permission bits of a staged file that is closed already.
+	Remode(s *staged, mode uint32) error
+	// Enter gives a directory in staging or trash as a fileSystem of its own.
+	Enter(s *staged) (hiddenTree, error)
+	// SyncVolume makes all that was written to the volume durable.
+	SyncVolume() error
+}
+
+// hiddenTree is a directory that nobody sees. Unlike in a folder, files are made where they
+// stay, by Create. Close it.
+type hiddenTree interface {
+	fileSystem
+	close() error
 }
 
 // rootFS is a fileSystem over one directory of a volume. The volume's os.Root
@@ -57,10 +73,11 @@ type fileSystem interface {
 // would still follow links that stay inside (D9). The last segment is only ever
 // named in *at calls that do not follow.
 type rootFS struct {
-	vol   *volume
-	dir   *os.File
-	fd    int // of dir
-	modes Modes
+	vol    *volume
+	dir    *os.File
+	fd     int // of dir
+	modes  Modes
+	hidden bool // a hiddenTree
 	// swaps counts the trees that were replaced whole. A walk that was inside of the old one when it was
 	// removed misses what is there in the new one; it tells by the count that it must look again.
 	swaps atomic.Uint64
@@ -369,22 +386,8 @@ func (s *staged) drop() error {
 	return s.root.RemoveAll(s.base)
 }
 
-// chmod changes the permission bits of a staged file that is closed already.
-func (s *staged) chmod(mode uint32) error {
-	return pathError("chmod", s.base, unix.Fchmodat(int(s.dir.Fd()), s.base, mode, 0))
-}
-
 // letGo lets the sweep remove what Trash returned.
 func (s *staged) letGo() { s.vol.unhold(s.base) }
-
-// open is the staged directory as a fileSystem of its own.
-func (s *staged) open(m Modes) (*rootFS, error) {
-	dir, err := s.root.OpenFile(s.base, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, err
-	}
-	return &rootFS{vol: s.vol, dir: dir, fd: int(dir.Fd()), modes: m}, nil
-}
 
 // Stage implements fileSystem.
 func (r *rootFS) Stage(dir bool) (*staged, error) {
@@ -425,6 +428,48 @@ func createAt(dirFD int, base string, m Modes) (int, error) {
 		return fd, err
 	}
 }
+
+// Settle implements fileSystem.
+func (r *rootFS) Settle(s *staged, mode uint32, mtime time.Time) (Info, error) {
+	f, ok := s.file.(interface{ Fd() uintptr })
+	if !ok {
+		return Info{}, pathError("finish", s.base, unix.EBADF)
+	}
+	fd := int(f.Fd())
+	var x unix.Statx_t
+	if err := statx(fd, "", unix.AT_EMPTY_PATH, &x); err != nil {
+		return Info{}, pathError("finish", s.base, err)
+	}
+	i, _ := infoOf("", &x, r.vol.dev)
+	if i.Mode != mode {
+		if err := unix.Fchmod(fd, mode); err != nil {
+			return Info{}, pathError("finish", s.base, err)
+		}
+		i.Mode = mode
+	}
+	if err := futimes(fd, time.Time{}, mtime); err != nil {
+		return Info{}, pathError("finish", s.base, err)
+	}
+	i.MTime = mtime.UnixNano()
+	return i, nil
+}
+
+// Remode implements fileSystem.
+func (r *rootFS) Remode(s *staged, mode uint32) error {
+	return pathError("chmod", s.base, unix.Fchmodat(int(s.dir.Fd()), s.base, mode, 0))
+}
+
+// Enter implements fileSystem.
+func (r *rootFS) Enter(s *staged) (hiddenTree, error) {
+	dir, err := s.root.OpenFile(s.base, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &rootFS{vol: s.vol, dir: dir, fd: int(dir.Fd()), modes: r.modes, hidden: true}, nil
+}
+
+// SyncVolume implements fileSystem.
+func (r *rootFS) SyncVolume() error { return pathError("sync", "", unix.Syncfs(r.fd)) }
 
 // Publish implements fileSystem.
 func (r *rootFS) Publish(s *staged, name string, noReplace bool) error {
@@ -681,8 +726,23 @@ func (r *rootFS) OpenFile(name string, flag int, _ fs.FileMode) (afero.File, err
 	return r.Open(name)
 }
 
-// Create implements afero.Fs by refusing: see OpenFile.
-func (r *rootFS) Create(name string) (afero.File, error) { return r.OpenFile(name, os.O_WRONLY, 0) }
+// Create implements afero.Fs: only a hiddenTree takes files so, see OpenFile. A name that
+// exists is fs.ErrExist.
+func (r *rootFS) Create(name string) (afero.File, error) {
+	if !r.hidden {
+		return nil, pathError("create", name, unix.EROFS)
+	}
+	dir, base, err := r.at(name)
+	if err != nil {
+		return nil, pathError("create", name, err)
+	}
+	defer r.done(dir)
+	fd, err := createAt(dir, base, r.modes)
+	if err != nil {
+		return nil, pathError("create", name, err)
+	}
+	return os.NewFile(uintptr(fd), base), nil
+}
 
 // Chmod implements afero.Fs.
 func (r *rootFS) Chmod(name string, mode fs.FileMode) error {

@@ -9,8 +9,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"davit/store"
 )
 
@@ -364,7 +362,7 @@ func (x *transfer) buildTree(ctx context.Context, c *copying, src Info, shallow 
 	if c.staged, err = q.Stage(true); err != nil {
 		return err
 	}
-	root, err := c.staged.open(x.dst.f.root.modes)
+	root, err := q.Enter(c.staged)
 	if err != nil {
 		return err
 	}
@@ -404,7 +402,7 @@ func (x *transfer) buildTree(ctx context.Context, c *copying, src Info, shallow 
 	case x.dst.f.d.o.Sync == SyncNone:
 		return nil
 	case c.files > syncEach:
-		return unix.Syncfs(int(c.staged.dir.Fd()))
+		return q.SyncVolume()
 	case x.dst.f.d.o.Sync == SyncFull:
 		for _, dir := range dirs {
 			if err := root.SyncDir(dir); err != nil {
@@ -427,7 +425,7 @@ func (c *copying) reserveFile() error {
 	return nil
 }
 
-func (x *transfer) copyMember(ctx context.Context, c *copying, root *rootFS, name, rel string, i Info) error {
+func (x *transfer) copyMember(ctx context.Context, c *copying, root hiddenTree, name, rel string, i Info) error {
 	f, src, err := x.src.f.fs.OpenRead(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.files--
@@ -437,16 +435,11 @@ func (x *transfer) copyMember(ctx context.Context, c *copying, root *rootFS, nam
 		return err
 	}
 	defer f.Close()
-	fd, base, err := root.at(rel)
+	out, err := root.Create(rel)
 	if err != nil {
-		return pathError("copy", name, err)
+		return err
 	}
-	defer root.done(fd)
-	out, err := createAt(fd, base, root.modes)
-	if err != nil {
-		return pathError("copy", name, err)
-	}
-	one := &receiving{q: c.q, staged: &staged{vol: c.staged.vol, file: os.NewFile(uintptr(out), rel)}, base: c.base, size: c.size, reserved: c.reserved}
+	one := &receiving{q: c.q, staged: &staged{vol: c.staged.vol, file: out}, base: c.base, size: c.size, reserved: c.reserved}
 	defer func() {
 		c.size, c.reserved.Bytes = one.size, one.reserved.Bytes
 		if one.staged.file != nil {

@@ -85,7 +85,7 @@ func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, create
 			return err
 		}
 		if exists && cur.Mode != made.Mode { // changed while the body came (PUT-8)
-			if err := u.staged.chmod(cur.Mode); err != nil {
+			if err := t.f.fs.Remode(u.staged, cur.Mode); err != nil {
 				return err
 			}
 			made.Mode = cur.Mode
