@@ -1,6 +1,6 @@
-// Bench measures Davit beside Apache mod_dav, nginx with dav-ext, lighttpd and a
-// Go server on the stock handler of golang.org/x/net/webdav, in one run on one
-// machine over loopback:
+// Bench measures Davit beside Apache mod_dav, nginx with dav-ext, lighttpd, Go
+// servers on the stock handler of golang.org/x/net/webdav, and the least that a Go
+// server can do, in one run on one machine over loopback:
 //
 //	go run ./testdata/bench [-rows get,lock] [-servers nginx,davit] [-rounds 3] [-duration 2s]
 //
@@ -38,9 +38,12 @@ import (
 const stockCommand = "serve-stock"
 
 func main() {
-	if len(os.Args) == 4 && os.Args[1] == stockCommand {
-		fmt.Fprintln(os.Stderr, serveStock(os.Args[2], os.Args[3]))
-		os.Exit(1)
+	if len(os.Args) == 4 {
+		serve := map[string]func(addr, dir string) error{stockCommand: serveStock, floorCommand: serveFloor}[os.Args[1]]
+		if serve != nil {
+			fmt.Fprintln(os.Stderr, serve(os.Args[2], os.Args[3]))
+			os.Exit(1)
+		}
 	}
 	// The servers end with the thread that started them (see host.command), so
 	// that thread must be this one and live as long as the program.

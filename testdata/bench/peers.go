@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,14 +47,15 @@ func peers(davitPath string) map[string]peer {
 		"apache":     apache{},
 		"nginx":      nginx{},
 		"lighttpd":   lighttpd{},
-		"stock":      stock{},
+		"stock":      ourselves{stockCommand, "golang.org/x/net/webdav " + moduleVersion("golang.org/x/net")},
+		"floor":      ourselves{floorCommand, "net/http of " + runtime.Version()},
 		"rclone":     rclone{},
 		"davit":      davit{path: davitPath, sync: "none"},
 		"davit-full": davit{path: davitPath, sync: "full"},
 	}
 }
 
-var peerNames = []string{"apache", "nginx", "lighttpd", "stock", "rclone", "davit", "davit-full"}
+var peerNames = []string{"apache", "nginx", "lighttpd", "stock", "rclone", "floor", "davit", "davit-full"}
 
 // A host is where a peer is started: its own directory, and the account that its
 // process runs as, nil for the caller's.
@@ -434,14 +436,14 @@ webdav.sqlite-db-name = "DIR/locks/db"
 	return h.runAt(ctx, addr, "/usr/sbin/lighttpd", "-D", "-f", h.path("conf"))
 }
 
-// stock is this program again, as a Go server on the stock handler.
-type stock struct{}
+// ourselves is this program again: as a Go server on the stock handler, or as the floor.
+type ourselves struct{ command, says string }
 
-func (stock) needs() []need { return nil }
+func (ourselves) needs() []need { return nil }
 
-func (stock) version() string { return "golang.org/x/net/webdav " + moduleVersion("golang.org/x/net") }
+func (o ourselves) version() string { return o.says }
 
-func (stock) start(ctx context.Context, h host) (*server, error) {
+func (o ourselves) start(ctx context.Context, h host) (*server, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -450,14 +452,14 @@ func (stock) start(ctx context.Context, h host) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := h.install(self, "stock")
+	program, err := h.install(self, o.command)
 	if err != nil {
 		return nil, err
 	}
 	if err := h.mkdir("files"); err != nil {
 		return nil, err
 	}
-	return h.runAt(ctx, addr, program, stockCommand, addr, h.path("files"))
+	return h.runAt(ctx, addr, program, o.command, addr, h.path("files"))
 }
 
 // rclone is a Go server that people use on the stock handler.
