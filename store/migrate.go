@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,14 +15,21 @@ import (
 var migrations embed.FS
 
 // migrate applies the files sql/<number>_<name>.sql that the database has not
-// seen, in order, each in a transaction of its own.
+// seen, in order, each in a transaction of its own. A number may be missing: what
+// counts is which ones the database has.
 func (s *Store) migrate(ctx context.Context) error {
 	names, err := fs.Glob(migrations, "sql/*.sql") // sorted
 	if err != nil {
 		return err
 	}
-	for i := 0; ; i++ {
-		done := false
+	numbers := make([]int, len(names))
+	for i, name := range names {
+		number, _, _ := strings.Cut(path.Base(name), "_")
+		if numbers[i], err = strconv.Atoi(number); err != nil {
+			return fmt.Errorf("migration %s: %w", name, err)
+		}
+	}
+	for done := false; !done; {
 		err := s.write(ctx, announced, func(t tx) error {
 			const createVersion = `CREATE TABLE IF NOT EXISTS schema_version (
 				version BIGINT NOT NULL PRIMARY KEY, -- of each migration applied
@@ -30,32 +38,36 @@ func (s *Store) migrate(ctx context.Context) error {
 			if _, err := t.exec(createVersion); err != nil {
 				return err
 			}
-			var have int
-			if err := t.get(`SELECT COALESCE(MAX(version), 0) FROM schema_version`, nil, &have); err != nil {
+			have, err := collect[int](t.query(`SELECT version FROM schema_version ORDER BY version`))(func(r row) (v int, err error) {
+				err = r.Scan(&v)
+				return v, err
+			})
+			if err != nil {
 				return err
 			}
-			if have > len(names) {
-				return explain(ErrNewer, "it has schema version %d, written by a newer Davit; this one knows up to %d",
-					have, len(names))
+			for _, v := range have {
+				if !slices.Contains(numbers, v) {
+					return explain(ErrNewer, "it has schema version %d, written by a newer Davit; this one knows up to %d",
+						v, numbers[len(numbers)-1])
+				}
 			}
-			if have == len(names) {
-				done = true
-				return nil
+			for i, number := range numbers {
+				if !slices.Contains(have, number) {
+					return t.migrate(names[i], number)
+				}
 			}
-			return t.migrate(names[have], have+1)
+			done = true
+			return nil
 		})
-		if err != nil || done {
+		if err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // migrate applies one file.
 func (t tx) migrate(name string, version int) error {
-	number, _, _ := strings.Cut(path.Base(name), "_")
-	if n, err := strconv.Atoi(number); err != nil || n != version {
-		return fmt.Errorf("migration %s should have number %04d", name, version)
-	}
 	text, err := fs.ReadFile(migrations, name)
 	if err != nil {
 		return err
