@@ -54,6 +54,13 @@ type Options struct {
 	Log      *slog.Logger
 	Now      func() time.Time // nil: time.Now
 
+	// FixedTimes refuses PROPPATCH of lastmodified and getlastmodified, which else set the time of
+	// modification (PRO-10).
+	FixedTimes bool
+	// RefuseNames are patterns, as path.Match knows them, of names that nobody may make (URL-10). Letter
+	// case does not matter.
+	RefuseNames []string
+
 	// LockTimeout is what a lock gets that asks for none or for ever, MaxLockTimeout the
 	// most it gets; zero: an hour and a day.
 	LockTimeout, MaxLockTimeout time.Duration
@@ -112,6 +119,11 @@ func New(st *store.Store, o Options) (*FS, error) {
 	if o.MaxLockTimeout == 0 {
 		o.MaxLockTimeout = 24 * time.Hour
 	}
+	refused, err := foldPatterns(o.RefuseNames)
+	if err != nil {
+		return nil, err
+	}
+	o.RefuseNames = refused
 	v, err := openVolume(o.Dir)
 	if err != nil {
 		return nil, err

@@ -160,6 +160,10 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	languages, err := d.st.PropValues(ctx, id, languageName)
+	if err != nil {
+		return nil, err
+	}
 	root, err := openRootFS(d.volume, id, d.o.Modes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("folder %s: its directory is missing from the disk: %w", id, store.ErrOffline)
@@ -174,7 +178,7 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	now := d.now()
 	f := &folder{
 		d: d, id: id, opened: now, root: root, ledger: &ledger{used: row.Usage}, names: new(nameTable),
-		props: newPropTable(d.st, id, index), ready: make(chan struct{}), marked: row.Dirty,
+		props: newPropTable(d.st, id, index, languages), ready: make(chan struct{}), marked: row.Dirty,
 		lastStamp: now.UnixNano(), versions: make(map[string]uint64),
 	}
 	f.locks = newLockTable(d.st, saved, lockOptions{now: d.now, counts: d.counts, defaultTimeout: d.o.LockTimeout, maxTimeout: d.o.MaxLockTimeout})

@@ -60,6 +60,9 @@ func (h *Handler) sendFile(q *request, f *os.File, i Info) error {
 		}
 	}
 	head["Content-Type"] = []string{contentType(i.Name)}
+	if language := q.tree.f.props.language(q.name, i.Identity()); language != "" {
+		head["Content-Language"] = []string{language}
+	}
 	spec := q.r.Header.Get("Range")
 	if q.r.Method == http.MethodHead || spec != "" && !rangeApplies(q.r.Header, etag, i) {
 		spec = "" // GET-3: HEAD with Range is 200

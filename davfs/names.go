@@ -2,6 +2,9 @@ package davfs
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -95,6 +98,38 @@ func claimName(claims []nameClaim, name string, exclusive bool) []nameClaim {
 		}
 	}
 	return append(claims, nameClaim{name: name, exclusive: exclusive})
+}
+
+// errRefusedName is for names that the administrator has refused (URL-10). It is an fs.ErrPermission.
+var errRefusedName = fmt.Errorf("the administrator of this server does not allow this name: %w", fs.ErrPermission)
+
+// foldPatterns checks patterns of names and puts them into lower case.
+func foldPatterns(patterns []string) ([]string, error) {
+	folded := make([]string, len(patterns))
+	for i, p := range patterns {
+		if _, err := path.Match(p, ""); err != nil || strings.Contains(p, "/") {
+			return nil, fmt.Errorf("refused name %q: not a pattern of names such as *.tmp", p)
+		}
+		folded[i] = strings.ToLower(p)
+	}
+	return folded, nil
+}
+
+// mayName refuses a name that is about to be written if one of its segments matches a refused pattern.
+// What is there already can be read and deleted.
+func (t *Tree) mayName(name string) error {
+	patterns := t.f.d.o.RefuseNames
+	if len(patterns) == 0 {
+		return nil
+	}
+	for seg := range strings.SplitSeq(strings.ToLower(name), "/") {
+		for _, p := range patterns {
+			if ok, _ := path.Match(p, seg); ok { // New has seen that the pattern is good
+				return errRefusedName
+			}
+		}
+	}
+	return nil
 }
 
 // parentOf is the name of the directory that holds name; "" for a member of the root.

@@ -77,6 +77,7 @@ type patch struct {
 	changed map[store.PropName]bool
 	mode    uint32
 	mtime   time.Time // zero: as it is
+	fixed   bool      // lastmodified and getlastmodified are protected
 }
 
 // Patch carries out changes of properties on a resource, all of them or none; results
@@ -102,7 +103,7 @@ func (t *Tree) Patch(ctx context.Context, name string, changes []propChange, c C
 		if err != nil {
 			return fmt.Errorf("read properties: %w", err)
 		}
-		p := patch{dead: make(map[store.PropName]string), changed: make(map[store.PropName]bool), mode: i.Mode}
+		p := patch{dead: make(map[store.PropName]string), changed: make(map[store.PropName]bool), mode: i.Mode, fixed: t.f.d.o.FixedTimes}
 		total := 0
 		for _, d := range dead {
 			p.dead[store.PropName{Space: d.Space, Name: d.Name}] = d.XML
@@ -149,6 +150,15 @@ func (p *patch) apply(c propChange, dir bool, total *int) propResult {
 			p.mtime = t
 		}
 		return resultOK
+	case (id == propLastmodified || id == propGetlastmodified) && !p.fixed && !c.Remove:
+		at, ok := givenTime(c.Text)
+		if !ok {
+			return resultConflict
+		}
+		p.mtime = at
+		return resultOK
+	case id == propLanguage && !c.Remove && languageOf(c.XML) == "":
+		return resultConflict
 	case id != notLive && !liveProps[id].stored:
 		return resultProtected
 	}
@@ -168,6 +178,18 @@ func (p *patch) apply(c propChange, dir bool, total *int) propResult {
 		p.changed[name] = true
 	}
 	return resultOK
+}
+
+// givenTime reads a time of modification as clients write it: in seconds since 1970, or as an HTTP date.
+// Fractions of a second are dropped.
+func givenTime(text string) (time.Time, bool) {
+	text = strings.TrimSpace(text)
+	if t, err := http.ParseTime(text); err == nil && t.Unix() >= 0 {
+		return t, true
+	}
+	whole, fraction, _ := strings.Cut(text, ".")
+	sec, err := strconv.ParseUint(whole, 10, 33) // until the year 2242
+	return time.Unix(int64(sec), 0), err == nil && digits(fraction)
 }
 
 // apply makes a patch true: on disk what is live, in rows what is dead. If the rows
@@ -214,6 +236,7 @@ func (t *Tree) apply(ctx context.Context, name string, i Info, p *patch) (err er
 		return fmt.Errorf("write properties: %w", err)
 	}
 	t.f.props.note(name, i.Identity(), len(p.dead) > 0)
+	t.f.props.setLanguage(name, languageOf(p.dead[languageName]))
 	t.f.changed(changeProps, name)
 	return nil
 }

@@ -32,16 +32,22 @@ const (
 	propUserPrincipal // RFC 5397
 	propPrivileges    // RFC 3744
 	propReports       // RFC 3253
-	propExecutable    // mod_dav
-	propWin32Created  // the Windows redirector, see serveProppatch
+	propLanguage      // RFC 4918, section 15.6: only what a client has set
+	propLastmodified  // what sync clients set the time of modification by, in seconds
+	propOCSize        // ownCloud
+	propOCPermissions
+	propOCOwner
+	propExecutable   // mod_dav
+	propWin32Created // the Windows redirector, see serveProppatch
 	propWin32Accessed
 	propWin32Modified
 	propWin32Attributes
 )
 
 const (
-	apacheSpace = "http://apache.org/dav/props/"
-	win32Space  = "urn:schemas-microsoft-com:"
+	apacheSpace   = "http://apache.org/dav/props/"
+	win32Space    = "urn:schemas-microsoft-com:"
+	owncloudSpace = "http://owncloud.org/ns"
 )
 
 // liveProp is what is known about a live property but its value.
@@ -70,6 +76,11 @@ var liveProps = [...]liveProp{
 	propUserPrincipal:    {name: davName("current-user-principal"), files: true, dirs: true},
 	propPrivileges:       {name: davName("current-user-privilege-set"), files: true, dirs: true},
 	propReports:          {name: davName("supported-report-set"), files: true, dirs: true},
+	propLanguage:         {name: davName("getcontentlanguage"), files: true, stored: true},
+	propLastmodified:     {name: davName("lastmodified"), files: true, dirs: true},
+	propOCSize:           {name: xml.Name{Space: owncloudSpace, Local: "size"}, files: true, dirs: true},
+	propOCPermissions:    {name: xml.Name{Space: owncloudSpace, Local: "permissions"}, files: true, dirs: true},
+	propOCOwner:          {name: xml.Name{Space: owncloudSpace, Local: "owner-display-name"}, files: true, dirs: true},
 	propExecutable:       {name: xml.Name{Space: apacheSpace, Local: "executable"}, files: true},
 	propWin32Created:     {name: xml.Name{Space: win32Space, Local: "Win32CreationTime"}, files: true, dirs: true, stored: true},
 	propWin32Accessed:    {name: xml.Name{Space: win32Space, Local: "Win32LastAccessTime"}, files: true, dirs: true, stored: true},
@@ -188,6 +199,29 @@ func (d *described) appendLive(b []byte, id liveID) (_ []byte, ok bool) {
 	case propPrivileges:
 		b = d.appendPrivileges(b)
 	case propReports: // none
+	case propLanguage: // not set, else the client's value came first
+		return b[:begin], false
+	case propLastmodified:
+		b = strconv.AppendInt(b, d.ModTime().Unix(), 10)
+	case propOCSize:
+		size := d.Size
+		if d.Dir {
+			if d.name != "" {
+				return b[:begin], false // nobody keeps it, and nothing is walked for a property
+			}
+			var err error
+			if size, _, err = d.quota(); err != nil {
+				return b[:begin], false
+			}
+		}
+		b = strconv.AppendInt(b, size, 10)
+	case propOCPermissions:
+		b = d.appendPermissions(b)
+	case propOCOwner:
+		if d.owner == "" {
+			return b[:begin], false
+		}
+		b = appendText(b, d.owner)
 	case propExecutable:
 		if d.Mode&0o100 != 0 {
 			b = append(b, 'T')
@@ -310,6 +344,28 @@ func (d *described) appendPrivileges(b []byte) []byte {
 	return b
 }
 
+// appendPermissions appends the letters by which ownCloud's clients know what they may do: S shared with
+// the caller, G readable, D deletable, N and V may be renamed and moved, W writable, C and K take new files and
+// collections. R, may be shared on, is never there: that is not done over WebDAV.
+func (d *described) appendPermissions(b []byte) []byte {
+	if d.owner != "" && d.owner != d.caller.UserName {
+		b = append(b, 'S')
+	}
+	if d.rights.Has(store.Read) {
+		b = append(b, 'G')
+	}
+	if !d.rights.Has(store.Write) {
+		return b
+	}
+	if d.name != "" { // the folder itself stays (D6)
+		b = append(b, "DNV"...)
+	}
+	if d.Dir {
+		return append(b, "CK"...)
+	}
+	return append(b, 'W')
+}
+
 // wanted is one property that a PROPFIND names.
 type wanted struct {
 	id   liveID // notLive for a dead one
@@ -340,8 +396,11 @@ func (d *described) appendResponse(b []byte, pf *propfind, dead []store.Prop, mi
 	switch pf.kind {
 	case propfindNames:
 		for id := propCreationdate; int(id) < len(liveProps); id++ {
-			if liveProps[id].fits(d.Dir) && !liveProps[id].stored {
-				b = appendEmpty(b, liveProps[id].name)
+			if liveProps[id].stored {
+				continue // among the dead ones, if it was set
+			}
+			if with, ok := d.appendLive(b, id); ok {
+				b = appendEmpty(with[:len(b)], liveProps[id].name)
 			}
 		}
 		for _, p := range dead {

@@ -2,7 +2,9 @@ package davfs
 
 import (
 	"context"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"davit/store"
 )
@@ -14,16 +16,63 @@ type propTable struct {
 	st *store.Store
 	id string
 
-	mu    sync.RWMutex
-	index pathIndex[store.Identity]
+	mu        sync.RWMutex
+	index     pathIndex[store.Identity]
+	languages pathIndex[string] // values of getcontentlanguage, for the header of GET
+	some      atomic.Bool       // there was a language
 }
 
-func newPropTable(st *store.Store, folderID string, saved map[string]store.Identity) *propTable {
+func newPropTable(st *store.Store, folderID string, saved map[string]store.Identity, languages map[string]string) *propTable {
 	t := &propTable{st: st, id: folderID}
 	for name, id := range saved {
 		t.index.set(name, id)
 	}
+	for name, element := range languages {
+		t.setLanguage(name, languageOf(element))
+	}
 	return t
+}
+
+var languageName = store.PropName{Space: davSpace, Name: "getcontentlanguage"}
+
+// language is what a client has set as the language of a file (RFC 4918, section 15.3), or "".
+func (t *propTable) language(name string, id store.Identity) string {
+	if !t.some.Load() {
+		return "" // as almost always: GET asks each time
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if got, ok := t.index.get(name); !ok || got != id {
+		return ""
+	}
+	l, _ := t.languages.get(name)
+	return l
+}
+
+func (t *propTable) setLanguage(name, language string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if language == "" {
+		t.languages.remove(name)
+		return
+	}
+	t.languages.set(name, language)
+	t.some.Store(true)
+}
+
+// languageOf is the value of a getcontentlanguage element as the header Content-Language takes it; "" if it
+// is none.
+func languageOf(element string) string {
+	_, value, _ := strings.Cut(element, ">")
+	if i := strings.LastIndex(value, "</"); i >= 0 {
+		value = value[:i]
+	}
+	value = strings.TrimSpace(value)
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-, "
+	if len(value) > 200 || strings.Trim(value, allowed) != "" {
+		return ""
+	}
+	return value
 }
 
 // has says whether the resource at name has dead properties.
@@ -32,6 +81,14 @@ func (t *propTable) has(name string, id store.Identity) bool {
 	defer t.mu.RUnlock()
 	got, ok := t.index.get(name)
 	return ok && got == id
+}
+
+// identity is that of the resource whose properties are known by name.
+func (t *propTable) identity(name string) store.Identity {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	id, _ := t.index.get(name)
+	return id
 }
 
 // empty says whether no resource at or below name has any.
@@ -66,6 +123,7 @@ func (t *propTable) note(name string, id store.Identity, some bool) {
 		t.index.set(name, id)
 	} else {
 		t.index.remove(name)
+		t.languages.remove(name)
 	}
 }
 
@@ -76,21 +134,33 @@ func (t *propTable) removeTree(name string) {
 	for _, n := range t.index.tree(name) {
 		t.index.remove(n)
 	}
+	for _, n := range t.languages.tree(name) {
+		t.languages.remove(n)
+	}
 }
 
 // moveTree renames all at and below from, in this folder or to another's table.
 func (t *propTable) moveTree(from string, to *propTable, toName string) {
 	t.mu.Lock()
 	moved := make(map[string]store.Identity)
+	languages := make(map[string]string)
 	for _, n := range t.index.tree(from) {
 		moved[n], _ = t.index.get(n)
 		t.index.remove(n)
+	}
+	for _, n := range t.languages.tree(from) {
+		languages[n], _ = t.languages.get(n)
+		t.languages.remove(n)
 	}
 	t.mu.Unlock()
 	to.mu.Lock()
 	defer to.mu.Unlock()
 	for n, id := range moved {
 		to.index.set(toName+n[len(from):], id)
+	}
+	for n, language := range languages {
+		to.languages.set(toName+n[len(from):], language)
+		to.some.Store(true)
 	}
 }
 

@@ -67,6 +67,8 @@ func statusOf(err error, method string) *statusError {
 		return plain(http.StatusMethodNotAllowed, "there is something at this name already")
 	case refusedByDisk(err):
 		return plain(http.StatusForbidden, "the server itself may not do this on its disk: its administrator must change the owner or the mode of the file")
+	case errors.Is(err, errRefusedName):
+		return plain(http.StatusForbidden, "the administrator of this server does not allow this name")
 	case errors.Is(err, fs.ErrPermission):
 		return &statusError{Status: http.StatusForbidden, Condition: "need-privileges", Text: "you have no right to do this here"}
 	case errors.Is(err, fs.ErrInvalid):

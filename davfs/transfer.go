@@ -51,6 +51,9 @@ func (x *transfer) look(move bool) (src, old Info, exists bool, err error) {
 	if err = x.claim.check(true, src); err != nil {
 		return src, old, false, err
 	}
+	if err = x.dst.mayName(x.to); err != nil {
+		return src, old, false, err
+	}
 	if old, exists, err = x.dst.look(x.to); err != nil {
 		return src, old, false, err
 	}
@@ -237,9 +240,15 @@ func (x *transfer) copyProps(ctx context.Context, props map[string]store.Identit
 			return fmt.Errorf("copy properties: %w", err)
 		}
 	}
+	languages := make(map[string]string)
+	for n := range props {
+		from := x.name + n[len(x.to):]
+		languages[n] = x.src.f.props.language(from, x.src.f.props.identity(from))
+	}
 	x.dst.f.props.removeTree(x.to)
 	for n, id := range props {
 		x.dst.f.props.note(n, id, true)
+		x.dst.f.props.setLanguage(n, languages[n])
 	}
 	return nil
 }

@@ -234,6 +234,9 @@ func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
 		if exists {
 			return fs.ErrExist
 		}
+		if err := t.mayName(name); err != nil {
+			return err
+		}
 		if err := t.needParent(name); err != nil {
 			return err
 		}

@@ -51,10 +51,13 @@ func (t *Tree) Create(ctx context.Context, name string, c Claim, length int64) (
 // mayPut is what must hold at the beginning of an upload and at its end.
 func (t *Tree) mayPut(name string, c Claim, exists bool, cur Info) error {
 	need := needSelf
-	switch {
-	case name == "" || exists && cur.Dir:
+	if name == "" || exists && cur.Dir {
 		return errIsDir
-	case !exists:
+	}
+	if err := t.mayName(name); err != nil {
+		return err
+	}
+	if !exists {
 		if err := t.needParent(name); err != nil {
 			return err
 		}

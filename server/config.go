@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -56,12 +57,14 @@ type DefaultsConfig struct {
 
 // WebDAVConfig are the settings of the WebDAV door (D40).
 type WebDAVConfig struct {
-	LockTimeout    Duration `help:"Life of a lock whose client asks for no time, or for ever." default:"1h" env:"DAVIT_DAV_LOCK_TIMEOUT" placeholder:"TIME"`
-	MaxLockTimeout Duration `help:"Longest life of a lock." default:"24h" env:"DAVIT_DAV_MAX_LOCK_TIMEOUT" placeholder:"TIME"`
-	MaxFileSize    Size     `help:"Largest file that may be uploaded; 0 is no limit." default:"0" env:"DAVIT_DAV_MAX_FILE_SIZE" placeholder:"SIZE"`
-	InfiniteDepth  bool     `help:"Answer PROPFIND with Depth infinity." env:"DAVIT_DAV_INFINITE_DEPTH"`
-	MissingDepth1  bool     `name:"missing-depth-1" help:"Take a PROPFIND without Depth as Depth 1; else it means infinity." env:"DAVIT_DAV_MISSING_DEPTH_1"`
-	Challenge      []string `name:"challenge-agent" help:"Part of a User-Agent whose OPTIONS without credentials get 401; repeatable." env:"DAVIT_DAV_CHALLENGE_AGENT" placeholder:"TEXT"`
+	LockTimeout    Duration  `help:"Life of a lock whose client asks for no time, or for ever." default:"1h" env:"DAVIT_DAV_LOCK_TIMEOUT" placeholder:"TIME"`
+	MaxLockTimeout Duration  `help:"Longest life of a lock." default:"24h" env:"DAVIT_DAV_MAX_LOCK_TIMEOUT" placeholder:"TIME"`
+	MaxFileSize    Size      `help:"Largest file that may be uploaded; 0 is no limit." default:"0" env:"DAVIT_DAV_MAX_FILE_SIZE" placeholder:"SIZE"`
+	InfiniteDepth  bool      `help:"Answer PROPFIND with Depth infinity." env:"DAVIT_DAV_INFINITE_DEPTH"`
+	MissingDepth1  bool      `name:"missing-depth-1" help:"Take a PROPFIND without Depth as Depth 1; else it means infinity." env:"DAVIT_DAV_MISSING_DEPTH_1"`
+	LastModified   bool      `name:"set-lastmodified" help:"PROPPATCH of lastmodified and getlastmodified sets the time of modification, as sync clients expect; else it is refused." default:"true" negatable:"" env:"DAVIT_DAV_SET_LASTMODIFIED"`
+	RefuseName     []Pattern `help:"Shell pattern of names that nobody may make, in any letter case, such as *.tmp; repeatable." env:"DAVIT_DAV_REFUSE_NAME" placeholder:"PATTERN"`
+	Challenge      []string  `name:"challenge-agent" help:"Part of a User-Agent whose OPTIONS without credentials get 401; repeatable." env:"DAVIT_DAV_CHALLENGE_AGENT" placeholder:"TEXT"`
 }
 
 // Limits are the server's defaults in the words of the store.
@@ -198,6 +201,27 @@ func (p *PublicURL) UnmarshalText(text []byte) error {
 	u.Path = ""
 	p.URL = *u
 	return nil
+}
+
+// A Pattern is a shell pattern of names: * and ? and [a-z].
+type Pattern string
+
+// UnmarshalText reads a Pattern.
+func (p *Pattern) UnmarshalText(text []byte) error {
+	if _, err := path.Match(string(text), ""); err != nil || len(text) == 0 || strings.Contains(string(text), "/") {
+		return fmt.Errorf("%q is not a pattern of names such as *.tmp", text)
+	}
+	*p = Pattern(text)
+	return nil
+}
+
+// Patterns are the refused names as davfs takes them.
+func (c WebDAVConfig) Patterns() []string {
+	patterns := make([]string, len(c.RefuseName))
+	for i, p := range c.RefuseName {
+		patterns[i] = string(p)
+	}
+	return patterns
 }
 
 // A Network is a range of addresses, or one address.

@@ -76,6 +76,8 @@ default-max-bytes: 5MiB
 dav:
   lock-timeout: 10m
   infinite-depth: true
+  set-lastmodified: false
+  refuse-name: ["*.tmp", "._*"]
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -102,6 +104,19 @@ dav:
 	if want := (store.Limits{MaxFolders: 10, MaxBytes: 5 << 20, MaxFiles: 7}); c.Serve.Default.Limits() != want {
 		t.Errorf("limits %v, want %v", c.Serve.Default.Limits(), want)
 	}
+	if got := c.Serve.DAV.Patterns(); c.Serve.DAV.LastModified || strings.Join(got, " ") != "*.tmp ._*" {
+		t.Errorf("settings of WebDAV %+v", c.Serve.DAV)
+	}
+	if c, err = parse("--no-dav-set-lastmodified", "--dav-refuse-name=a", "--dav-refuse-name=b"); err != nil || c.Serve.DAV.LastModified || len(c.Serve.DAV.RefuseName) != 2 {
+		t.Errorf("flags %+v, %v", c, err)
+	}
+	t.Setenv("DAVIT_CONFIG", "")
+	if c, err = parse(); err != nil || !c.Serve.DAV.LastModified || c.Serve.DAV.RefuseName != nil {
+		t.Errorf("defaults %+v, %v", c, err)
+	}
+	if c, err = parse("--config", file); err != nil {
+		t.Fatal(err)
+	}
 	if !c.Serve.PlainBasic || !c.Serve.DAV.InfiniteDepth || c.Serve.DAV.LockTimeout != Duration(10*time.Minute) || c.Serve.DAV.MaxLockTimeout != Duration(24*time.Hour) {
 		t.Errorf("settings %+v", c.Serve)
 	}
@@ -125,6 +140,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"public-url: files.example.org", `davit.yaml:1: "files.example.org" is not a URL`},
 		{"allow-plain-basic: perhaps", `davit.yaml:1: `},
 		{"listen: [", `davit.yaml`},
+		{`dav: {refuse-name: "[x"}`, `davit.yaml:1: "[x" is not a pattern`},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "davit.yaml")

@@ -64,6 +64,21 @@ func (s *Store) PropPaths(ctx context.Context, folderID string) (map[string]Iden
 	return paths, err
 }
 
+const selectPropValues = `SELECT path, xml FROM props WHERE folder_id = $1 AND space = $2 AND name = $3`
+
+// PropValues returns one dead property, as XML, by the paths in a folder that have it.
+func (s *Store) PropValues(ctx context.Context, folderID string, name PropName) (map[string]string, error) {
+	rows, err := s.reads.QueryContext(ctx, selectPropValues, folderID, name.Space, name.Name)
+	values := map[string]string{}
+	_, err = collect[struct{}](rows, err)(func(r row) (none struct{}, err error) {
+		var path, element string
+		err = r.Scan(&path, &element)
+		values[path] = element
+		return none, err
+	})
+	return values, err
+}
+
 // propPathsAtOnce bounds the length of a query.
 const propPathsAtOnce = 1000
 

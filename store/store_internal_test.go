@@ -664,6 +664,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{selectKey + ` WHERE k.access_key = $1`, []any{""}, []string{"SEARCH k USING INDEX sqlite_autoindex_keys_1"}},
 		{selectToken + ` WHERE t.id = $1`, []any{""}, []string{"SEARCH t USING INDEX sqlite_autoindex_tokens_1"}},
 		{selectLocks, []any{""}, []string{"SEARCH l USING INDEX locks_folder (folder_id=?)"}},
+		{selectPropValues, []any{"", "", ""}, []string{"SEARCH props USING INDEX sqlite_autoindex_props_1 (folder_id=?)"}},
 		{selectPropPaths, []any{""}, []string{"SEARCH props USING INDEX sqlite_autoindex_props_1 (folder_id=?)"}},
 		{propsQuery(2), []any{"", "a", "b"}, []string{"SEARCH props USING INDEX sqlite_autoindex_props_1 (folder_id=? AND path=?)"}},
 		{`DELETE FROM props WHERE` + under("p"), []any{"", "p"}, []string{"(folder_id=? AND path>? AND path<?)"}},

@@ -59,6 +59,9 @@ func testProps(t *testing.T, s *store.Store) {
 	}
 	equal(t, "of the path asked for alone", must(s.Props(ctx, f.ID, []string{""}))(t), map[string][]store.Prop{"": {prop("root")}})
 	equal(t, "of no path", must(s.Props(ctx, f.ID, nil))(t), map[string][]store.Prop{})
+	equal(t, "by name", must(s.PropValues(ctx, f.ID, store.PropName{Space: prop("root").Space, Name: prop("root").Name}))(t),
+		map[string]string{"": prop("root").XML})
+	equal(t, "by a name that nothing has", must(s.PropValues(ctx, f.ID, store.PropName{Name: "none"}))(t), map[string]string{})
 	equal(t, "in another folder", must(s.PropPaths(ctx, other.ID))(t), map[string]store.Identity{"a": file(9)})
 	wantErr(t, "folder that is gone", s.SetProps(ctx, "none", "a", file(1), []store.Prop{prop("p")}, nil), fs.ErrNotExist)
 }
