@@ -78,6 +78,14 @@ func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, create
 	if made, err = u.finish(t.f.d.o.Sync, u.mode, t.f.stamp(mtime)); err != nil {
 		return Info{}, false, err
 	}
+	created, err = u.place(ctx, &made)
+	return made, created, err
+}
+
+// place makes the finished file the one at the name, durably; what it is is in made. After an
+// error the old file is as it was, unless nothing is staged any more.
+func (u *Upload) place(ctx context.Context, made *Info) (created bool, err error) {
+	t := u.t
 	made.Name = baseOf(u.name)
 	err = t.change(ctx, []string{u.name}, func() error {
 		cur, exists, err := t.look(u.name)
@@ -106,9 +114,9 @@ func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, create
 		return rows.replaced(ctx, made.Identity())
 	})
 	if err != nil {
-		return Info{}, false, err
+		return created, err
 	}
-	return made, created, t.f.syncDirs(parentOf(u.name))
+	return created, t.f.syncDirs(parentOf(u.name))
 }
 
 // Abort drops what was received. After Commit it does nothing.

@@ -17,7 +17,8 @@ import (
 // volume is the part of one file system that holds folders (D7):
 //
 //	files/<ID>/  a folder's files, plain
-//	staging/N/   uploads and copies that are not yet complete
+//	staging/N/   uploads and copies that are not yet complete, and end with their request
+//	staging/kept/ uploads that outlive their requests, by ID
 //	trash/       what was deleted and waits to be removed
 //
 // Everything becomes visible or vanishes by one rename between these.
@@ -27,6 +28,7 @@ type volume struct {
 	filesDir              *os.File // the same directories, for the *at calls that os.Root lacks
 	stagingDir, trashDir  *os.File
 	benches               [stagingBenches]bench
+	kept                  bench
 	next                  atomic.Uint32
 	dev                   uint64
 
@@ -79,25 +81,33 @@ func openVolume(dir string) (*volume, error) {
 		}
 	}
 	for i := range v.benches {
-		name := strconv.Itoa(i)
-		if err := v.staging.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("open volume: %w", err)
+		if err := v.openBench(strconv.Itoa(i), &v.benches[i]); err != nil {
+			return nil, err
 		}
-		root, err := v.staging.OpenRoot(name)
-		if err != nil {
-			return nil, fmt.Errorf("open volume: %w", err)
-		}
-		dir, err := root.Open(".")
-		if err != nil {
-			return nil, fmt.Errorf("open volume: %w", err)
-		}
-		v.benches[i] = bench{root, dir}
+	}
+	if err := v.openBench("kept", &v.kept); err != nil {
+		return nil, err
 	}
 	return v, nil
 }
 
+// openBench opens a directory in staging, made if it is missing.
+func (v *volume) openBench(name string, b *bench) error {
+	if err := v.staging.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("open volume: %w", err)
+	}
+	var err error
+	if b.root, err = v.staging.OpenRoot(name); err != nil {
+		return fmt.Errorf("open volume: %w", err)
+	}
+	if b.dir, err = b.root.Open("."); err != nil {
+		return fmt.Errorf("open volume: %w", err)
+	}
+	return nil
+}
+
 func (v *volume) close() {
-	for _, b := range v.benches {
+	for _, b := range append(v.benches[:], v.kept) {
 		b.dir.Close()
 		b.root.Close()
 	}

@@ -321,6 +321,7 @@ func (t tx) emptyFolder(id string) error {
 		`DELETE FROM props WHERE folder_id = $1`,
 		`DELETE FROM grants WHERE folder_id = $1`,
 		`DELETE FROM tokens WHERE folder_id = $1`,
+		`DELETE FROM uploads WHERE folder_id = $1`,
 	} {
 		if _, err := t.exec(query, id); err != nil {
 			return err
