@@ -171,6 +171,12 @@ func (h *Handler) serve(q *request) (err error) {
 			return err
 		}
 		q.tokens = q.ifh.tokens()
+	} else if r.Method == http.MethodPut && r.Header.Get("Lock-Token") != "" {
+		// Office may send the token of its lock here (CLI-3). It means what it would in If: the lock must be
+		// there. What is no token is ignored, as in other methods.
+		if h, err := parseIf("(" + r.Header.Get("Lock-Token") + ")"); err == nil {
+			q.ifh, q.tokens = h, h.tokens()
+		}
 	}
 	if q.path.Mount != "" {
 		q.mount, err = h.access.Mount(r.Context(), q.p, q.path.Mount)

@@ -393,6 +393,35 @@ func TestPUT11_LockLastsForTheUpload(t *testing.T) {
 }
 
 // STA-2: a chunked body that grows over the limit is refused when it does.
+// A PUT may name its lock in Lock-Token, as Office does. It opens what the token in If would, and no more.
+func TestCLI3_PutWithLockToken(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	s.want(t, 201, "PUT", "/dav/Home/f", "old")
+	token := s.lock(t, "/dav/Home/f")
+	other := s.lock(t, "/dav/Home/other")
+	foreign := s.lock(t, "/dav/Home/foreign", "As: bob")
+	for _, c := range []struct {
+		name, target string
+		status       int
+		headers      []string
+	}{
+		{"another file's", "/dav/Home/f", 412, []string{"Lock-Token: <" + other + ">"}},
+		{"unknown", "/dav/Home/f", 412, []string{"Lock-Token: <urn:uuid:00000000-0000-4000-8000-000000000000>"}},
+		{"no token", "/dav/Home/f", 423, []string{"Lock-Token: " + token}},
+		{"another user's", "/dav/Home/foreign", 423, []string{"Lock-Token: <" + foreign + ">"}},
+		{"If counts", "/dav/Home/f", 412, []string{"Lock-Token: <" + token + ">", "If: (<" + other + ">)"}},
+		{"right", "/dav/Home/f", 204, []string{"Lock-Token: <" + token + ">"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.want(t, c.status, "PUT", c.target, "new", c.headers...)
+		})
+	}
+	if got := s.read(t, "/dav/Home/f"); got != "new" {
+		t.Errorf("the file is %q", got)
+	}
+	s.want(t, 423, "DELETE", "/dav/Home/f", "", "Lock-Token: <"+token+">")
+}
+
 func TestSTA2_SizeLimit(t *testing.T) {
 	s := newSite(t, HandlerOptions{MaxFileSize: 100}, Options{})
 	s.want(t, 201, "PUT", "/dav/Home/f", strings.Repeat("x", 100))
