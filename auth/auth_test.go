@@ -306,7 +306,7 @@ func make4k() []byte {
 	return b
 }
 
-func TestBasic(t *testing.T) {
+func TestSEC2_Basic(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann", "a:secret:ö")
 	zoe := w.user("Zoë", "päss")
@@ -395,7 +395,7 @@ func TestPrincipal(t *testing.T) {
 	}
 }
 
-func TestPlain(t *testing.T) {
+func TestSEC2_Plain(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		client Client
@@ -433,8 +433,8 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// TestCache is SEC-3: what is cached costs nothing, and changes take effect at once.
-func TestCache(t *testing.T) {
+// TestSEC3_Cache is SEC-3: what is cached costs nothing, and changes take effect at once.
+func TestSEC3_Cache(t *testing.T) {
 	login := func(t *testing.T, w *world, user, password string, status int) {
 		t.Helper()
 		got, _ := w.basic("/dav", user, password)

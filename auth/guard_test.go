@@ -45,7 +45,7 @@ func waits(t *testing.T, g *guard, slept *[]time.Duration, account digest, addr 
 	return (*slept)[0]
 }
 
-func TestGuardDelays(t *testing.T) {
+func TestSEC3_GuardDelays(t *testing.T) {
 	g, clock, slept := newTestGuard()
 	var got []time.Duration
 	for range 10 {
@@ -71,7 +71,7 @@ func TestGuardDelays(t *testing.T) {
 	}
 }
 
-func TestGuardWhom(t *testing.T) {
+func TestSEC3_GuardWhom(t *testing.T) {
 	longest := guardLongest
 	for _, c := range []struct {
 		name    string
@@ -188,8 +188,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestGuessing goes through the door.
-func TestGuessing(t *testing.T) {
+// TestSEC3_Guessing goes through the door.
+func TestSEC3_Guessing(t *testing.T) {
 	w := newWorld(t)
 	ann := w.user("ann", "secret")
 	_, token := w.newToken(ann.ID, "", false, time.Time{})

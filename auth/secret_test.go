@@ -223,7 +223,7 @@ func TestSeal(t *testing.T) {
 	}
 }
 
-func TestNewToken(t *testing.T) {
+func TestSEC4_NewToken(t *testing.T) {
 	a := New(nil, Options{Rand: bytes.NewReader(bytes.Repeat([]byte{0xfe}, 42))})
 	row, text, err := a.NewToken("u", "f", true, noon)
 	if err != nil {

@@ -566,7 +566,7 @@ func (u *untouched) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestKeyLife(t *testing.T) {
+func TestSEC4_KeyLife(t *testing.T) {
 	v := vectorOf("D")
 	w := newSignedWorld(t, v)
 	got, _ := w.sendVector(v)

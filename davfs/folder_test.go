@@ -141,7 +141,7 @@ func TestManyFoldersStayFew(t *testing.T) {
 	w.wantUsage(t, busy)
 }
 
-func TestForgottenVersionsRepeatNoETag(t *testing.T) {
+func TestPRO5_ForgottenVersions(t *testing.T) {
 	w := newWorld(t, Options{})
 	tree := w.tree(t, w.folder(t, 0, 0))
 	f := tree.f

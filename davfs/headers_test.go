@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestParseDepth(t *testing.T) {
+func TestPRO13_ParseDepth(t *testing.T) {
 	for _, c := range []struct {
 		header string
 		want   int
@@ -30,7 +30,7 @@ func TestParseDepth(t *testing.T) {
 	}
 }
 
-func TestParseOverwrite(t *testing.T) {
+func TestCM1_ParseOverwrite(t *testing.T) {
 	for _, c := range []struct {
 		header string
 		want   bool
@@ -46,7 +46,7 @@ func TestParseOverwrite(t *testing.T) {
 	}
 }
 
-func TestParseTimeout(t *testing.T) {
+func TestLCK5_ParseTimeout(t *testing.T) {
 	const hour = time.Hour
 	for _, c := range []struct {
 		header string
@@ -77,7 +77,7 @@ func TestParseTimeout(t *testing.T) {
 	}
 }
 
-func TestETagListed(t *testing.T) {
+func TestGET2_ETagListed(t *testing.T) {
 	const etag = `"abc"`
 	for _, c := range []struct {
 		lines  string // separated by |

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/webdav"
 )
 
-func TestParseIf(t *testing.T) {
+func TestLCK7_ParseIf(t *testing.T) {
 	token := func(s string) webdav.Condition { return webdav.Condition{Token: s} }
 	etag := func(s string) webdav.Condition { return webdav.Condition{ETag: s} }
 	not := func(c webdav.Condition) webdav.Condition { c.Not = true; return c }
@@ -55,7 +55,7 @@ func TestParseIf(t *testing.T) {
 	}
 }
 
-func TestIfEval(t *testing.T) {
+func TestLCK7_IfEval(t *testing.T) {
 	// What holds: tag and condition.
 	facts := map[string]bool{
 		` urn:1`: true, ` "e"`: true, `/b urn:2`: true,

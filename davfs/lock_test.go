@@ -55,7 +55,7 @@ func readLock(t testing.TB, body []byte) activeLock {
 	return l
 }
 
-func TestLockAnswer(t *testing.T) {
+func TestLCK3_LCK4_LCK5_Answer(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "dir/ü&.txt", "x")
 	for _, c := range []struct {
@@ -90,7 +90,7 @@ func TestLockAnswer(t *testing.T) {
 	}
 }
 
-func TestLockUnmapped(t *testing.T) {
+func TestLCK2_Unmapped(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	w := d.want(t, 201, "ann", "LOCK", "/dav/Home/new", lockBody("exclusive", ""))
 	token := strings.Trim(w.Header().Get("Lock-Token"), "<>")
@@ -114,7 +114,7 @@ func TestLockUnmapped(t *testing.T) {
 	d.want(t, 201, "bob", "PUT", "/dav/Home/new", "theirs")
 }
 
-func TestLockUnmappedAtLimit(t *testing.T) {
+func TestLCK2_STA1_UnmappedAtLimit(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.home = d.folder(t, 0, 1)
 	d.want(t, 201, "ann", "PUT", "/dav/Home/f", "x")
@@ -123,7 +123,7 @@ func TestLockUnmappedAtLimit(t *testing.T) {
 	d.wantUsage(t, d.home)
 }
 
-func TestLockRefused(t *testing.T) {
+func TestLCK9_LCK11_Refused(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "dir/f", "x")
 	for _, c := range []struct {
@@ -179,7 +179,7 @@ func TestLockRefused(t *testing.T) {
 	d.want(t, 204, "ann", "UNLOCK", "/dav/Home/dir/f", "", "Lock-Token: <"+deep+">") // from inside of its scope
 }
 
-func TestLockRefreshAndExpiry(t *testing.T) {
+func TestLCK6_RefreshAndExpiry(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "dir/f", "x")
 	token := d.lock(t, "ann", "/dav/Home/dir", lockBody("exclusive", ""), "Timeout: Second-100")
@@ -212,7 +212,7 @@ func TestLockRefreshAndExpiry(t *testing.T) {
 	d.want(t, 412, "ann", "LOCK", "/dav/Home/dir", "", "If: (<"+token+">)")
 }
 
-func TestLockDiscovery(t *testing.T) {
+func TestLCK10_Discovery(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "dir/f", "x")
 	above := d.lock(t, "ann", "/dav/Home/dir", lockBody("shared", "<D:owner>Ann</D:owner>"))
@@ -232,8 +232,8 @@ func TestLockDiscovery(t *testing.T) {
 	d.want(t, 423, "ann", "PUT", "/dav/Home/dir/f", "x", "If: (<"+own+">)")
 }
 
-// TestLockOnce has many clients make one file by LOCK: one gets it, and the others make nothing.
-func TestLockOnce(t *testing.T) {
+// TestLCK2_Once has many clients make one file by LOCK: one gets it, and the others make nothing.
+func TestLCK2_Once(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	for _, name := range []string{"a", "b", "c"} {
 		var wg sync.WaitGroup
@@ -252,8 +252,8 @@ func TestLockOnce(t *testing.T) {
 	d.wantUsage(t, d.home)
 }
 
-// TestLockMembers holds locks on a collection itself against changes of its members (LCK-8).
-func TestLockMembers(t *testing.T) {
+// TestLCK8_Members holds locks on a collection itself against changes of its members (LCK-8).
+func TestLCK8_Members(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "dir/f", "x")
 	d.write(t, "other/f", "x")
@@ -294,8 +294,8 @@ func TestLockMembers(t *testing.T) {
 	d.want(t, 201, "bob", "MKCOL", "/dav/Home/dir", "") // the lock went with its collection
 }
 
-// TestLocksSurvive closes the server and opens it again (LCK-13).
-func TestLocksSurvive(t *testing.T) {
+// TestLCK13_ARC6_LocksSurvive closes the server and opens it again (LCK-13).
+func TestLCK13_ARC6_LocksSurvive(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "f", "x")
 	token := d.lock(t, "ann", "/dav/Home/f", lockBody("exclusive", "<D:owner>Ann</D:owner>"), "Timeout: Second-500")

@@ -112,7 +112,7 @@ func conflictPaths(t *testing.T, err error) []string {
 	return paths
 }
 
-func TestLockConflicts(t *testing.T) {
+func TestLCK1_Conflicts(t *testing.T) {
 	for _, c := range []struct {
 		held, heldHow, name, how string
 		conflict                 bool
@@ -160,7 +160,7 @@ func TestLockConflicts(t *testing.T) {
 	}
 }
 
-func TestLockNeed(t *testing.T) {
+func TestLCK8_Need(t *testing.T) {
 	b := newLockBench(t, lockOptions{})
 	tokens := map[string]string{ // by name and user
 		"dir":    b.mustLock("dir", "", "ann"),        // the collection alone
@@ -240,7 +240,7 @@ func TestLockNeed(t *testing.T) {
 	}
 }
 
-func TestLockLists(t *testing.T) {
+func TestLCK10_Lists(t *testing.T) {
 	b := newLockBench(t, lockOptions{})
 	if b.covering("a") != nil || b.below("") != nil {
 		t.Fatal("an empty table lists locks")
@@ -271,7 +271,7 @@ func TestLockLists(t *testing.T) {
 	}
 }
 
-func TestLockLife(t *testing.T) {
+func TestLCK6_LCK5_Life(t *testing.T) {
 	const name = "d/f"
 	start := func(t *testing.T) (*lockBench, string) {
 		b := newLockBench(t, lockOptions{})
@@ -454,7 +454,7 @@ func TestLockLife(t *testing.T) {
 	})
 }
 
-func TestLockCaps(t *testing.T) {
+func TestLCK12_Caps(t *testing.T) {
 	counts := new(lockCounts)
 	b := newLockBench(t, lockOptions{maxPerUser: 3, maxShared: 2, counts: counts})
 	other := newLockBench(t, lockOptions{maxPerUser: 3, maxShared: 2, counts: counts})

@@ -21,7 +21,7 @@ func errStatus(t testing.TB, err error) int {
 	return se.Status
 }
 
-func TestParsePath(t *testing.T) {
+func TestURL1_URL2_ParsePath(t *testing.T) {
 	long := strings.Repeat("ä", 127) // 254 bytes
 	for _, c := range []struct {
 		raw    string
@@ -85,7 +85,7 @@ func TestParsePath(t *testing.T) {
 	}
 }
 
-func TestParseDestination(t *testing.T) {
+func TestURL5_ParseDestination(t *testing.T) {
 	hosts := []string{"Files.Example:8443", "127.0.0.1:8080", "[::1]:8080", "plain.example"}
 	for _, c := range []struct {
 		header string
@@ -133,7 +133,7 @@ func TestParseDestination(t *testing.T) {
 	}
 }
 
-func TestHrefs(t *testing.T) {
+func TestURL3_Hrefs(t *testing.T) {
 	for _, c := range []struct {
 		p    davPath
 		dir  bool

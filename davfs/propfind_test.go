@@ -195,7 +195,7 @@ func propBody(names ...string) string {
 
 const allprop = `<D:propfind xmlns:D="DAV:"><D:allprop/></D:propfind>`
 
-func TestPropfindDepth(t *testing.T) {
+func TestPRO13_Depth(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "a b&c.txt", "12345")
 	d.write(t, "sub/f.html", "x")
@@ -247,7 +247,7 @@ func TestPropfindDepth(t *testing.T) {
 	})
 }
 
-func TestPropfindValues(t *testing.T) {
+func TestPRO2_PRO3_PRO4_Values(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "a&b.txt", "12345")
 	d.write(t, "run", "x")
@@ -358,7 +358,7 @@ func TestPropfindValues(t *testing.T) {
 	}
 }
 
-func TestAppendDates(t *testing.T) {
+func TestPRO4_Dates(t *testing.T) {
 	for _, ns := range []int64{0, -1, 1, math.MinInt64, math.MaxInt64, 951782400e9, 1e18, 1709164799e9, 1709164800e9, -86400e9 * 365} {
 		at := time.Unix(0, ns).UTC()
 		if got, want := string(appendHTTPDate(nil, ns)), at.Format(http.TimeFormat); got != want {
@@ -370,7 +370,7 @@ func TestAppendDates(t *testing.T) {
 	}
 }
 
-func TestPropfindPreferences(t *testing.T) {
+func TestPRO12_Preferences(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "f", "x")
 	body := propBody("D:getetag", "Z:none")

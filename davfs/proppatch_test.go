@@ -17,7 +17,7 @@ func patchBody(instructions ...string) string {
 func set(props string) string    { return "<D:set><D:prop>" + props + "</D:prop></D:set>" }
 func remove(props string) string { return "<D:remove><D:prop>" + props + "</D:prop></D:remove>" }
 
-func TestProppatch(t *testing.T) {
+func TestPRO7_PRO8_Proppatch(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "f", "12345")
 	d.write(t, "dir/g", "x")
@@ -98,7 +98,7 @@ func TestProppatch(t *testing.T) {
 	d.wantUsage(t, d.home)
 }
 
-func TestProppatchLimits(t *testing.T) {
+func TestPRO6_Limits(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "f", "x")
 	value := strings.Repeat("x", 60<<10)
@@ -117,7 +117,7 @@ func TestProppatchLimits(t *testing.T) {
 	d.want(t, 413, "ann", "PROPPATCH", "/dav/Home/f", patchBody(set("<Z:p>"+strings.Repeat("x", 1<<20)+"</Z:p>")))
 }
 
-func TestProppatchRefused(t *testing.T) {
+func TestPRO7_STA4_Refused(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "f", "x")
 	body := patchBody(set("<Z:a>1</Z:a>"))
@@ -136,8 +136,8 @@ func TestProppatchRefused(t *testing.T) {
 	d.want(t, 207, "ann", "PROPPATCH", "/dav/Home/f", body, "If: (<"+token+">)")
 }
 
-// TestPropertiesFollow has the dead properties go where the resource goes (CM-8), and nowhere else.
-func TestPropertiesFollow(t *testing.T) {
+// TestCM8_PRO5_Follow has the dead properties go where the resource goes (CM-8), and nowhere else.
+func TestCM8_PRO5_Follow(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "dir/f", "x")
 	value := func(target string) string {
@@ -181,7 +181,7 @@ func TestPropertiesFollow(t *testing.T) {
 	}
 }
 
-func TestProppatchMinimal(t *testing.T) {
+func TestPRO12_Proppatch(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "f", "x")
 	w := d.want(t, 200, "ann", "PROPPATCH", "/dav/Home/f", patchBody(set("<Z:a>1</Z:a>")), "Prefer: return=minimal")

@@ -156,7 +156,7 @@ func (w *world) wantUsage(t testing.TB, f store.Folder) {
 	}
 }
 
-func TestTreeKeepsUsage(t *testing.T) {
+func TestQUO2_KeepsUsage(t *testing.T) {
 	for _, sync := range []Sync{SyncNone, SyncFull} {
 		t.Run(string(sync), func(t *testing.T) {
 			w := newWorld(t, Options{Sync: sync})
@@ -394,7 +394,7 @@ func TestTreeHidesOthers(t *testing.T) {
 }
 
 // Without openat2 the same rules hold, by one openat a segment.
-func TestWalkFollowsNothing(t *testing.T) {
+func TestARC3_WalkFollowsNothing(t *testing.T) {
 	w := newWorld(t, Options{})
 	f := w.folder(t, 0, 0)
 	for name, to := range map[string]string{"up": "..", "in": "real"} {
@@ -419,7 +419,7 @@ func TestWalkFollowsNothing(t *testing.T) {
 
 // While another process swaps a directory for a link in a loop, nothing is read, written or
 // deleted outside (ARC-3).
-func TestSwappedLinks(t *testing.T) {
+func TestARC3_SwappedLinks(t *testing.T) {
 	w := newWorld(t, Options{})
 	f := w.folder(t, 0, 0)
 	tree := w.tree(t, f)
@@ -483,7 +483,7 @@ func TestSwappedLinks(t *testing.T) {
 }
 
 // N parallel uploads never put more on the disk than the limit, and failed ones take nothing.
-func TestParallelUploadsNeverOvershoot(t *testing.T) {
+func TestQUO1_ParallelUploads(t *testing.T) {
 	const limit, size, clients = 50_000, 1000, 16
 	w := newWorld(t, Options{})
 	f := w.folder(t, limit, 40)
@@ -572,7 +572,7 @@ func TestParallelUploadsNeverOvershoot(t *testing.T) {
 
 // A model of random changes by many clients: usage is exact whenever none runs, also
 // while a count goes on (D10, D11).
-func TestRandomChangesKeepUsage(t *testing.T) {
+func TestQUO2_RandomChanges(t *testing.T) {
 	w := newWorld(t, Options{})
 	f, g := w.folder(t, 200_000, 300), w.folder(t, 50_000, 60)
 	ctx := t.Context()
@@ -624,7 +624,7 @@ func TestRandomChangesKeepUsage(t *testing.T) {
 }
 
 // Of parallel creations with the same precondition exactly one succeeds (PUT-3).
-func TestPreconditionsAreAtomic(t *testing.T) {
+func TestPUT3_Atomic(t *testing.T) {
 	w := newWorld(t, Options{})
 	f := w.folder(t, 0, 0)
 	ctx := t.Context()
@@ -702,7 +702,7 @@ func TestHandMadeFiles(t *testing.T) {
 }
 
 // A mode that is changed while the body comes is kept like one that was there before (PUT-8).
-func TestModeChangedDuringUpload(t *testing.T) {
+func TestPUT8_ModeChangedDuringUpload(t *testing.T) {
 	w := newWorld(t, Options{})
 	f := w.folder(t, 0, 0)
 	tree := w.tree(t, f)
@@ -729,7 +729,7 @@ func TestModeChangedDuringUpload(t *testing.T) {
 }
 
 // A folder that was being changed when the server ended is counted before it is written again.
-func TestDirtyFolderIsCounted(t *testing.T) {
+func TestQUO3_DirtyFolderIsCounted(t *testing.T) {
 	dir := t.TempDir()
 	w := newWorld(t, Options{Dir: dir})
 	f := w.folder(t, 1000, 10)
@@ -792,7 +792,7 @@ func TestDeletedFolderIsGone(t *testing.T) {
 }
 
 // Every error of the storage has its status (STA-7).
-func TestStatusOf(t *testing.T) {
+func TestSTA7_StatusOf(t *testing.T) {
 	at := func(err error) error { return &fs.PathError{Op: "x", Path: "y", Err: err} }
 	for _, c := range []struct {
 		err    error

@@ -15,7 +15,7 @@ import (
 
 func dav(local string) xml.Name { return xml.Name{Space: "DAV:", Local: local} }
 
-func TestReadPropfind(t *testing.T) {
+func TestPRO1_ReadPropfind(t *testing.T) {
 	many := func(n int) string {
 		var b strings.Builder
 		b.WriteString(`<propfind xmlns="DAV:"><prop>`)
@@ -133,7 +133,7 @@ func utf16Text(s string) string {
 	return string(b)
 }
 
-func TestReadProppatch(t *testing.T) {
+func TestPRO6_ReadProppatch(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
 		want       []propChange
@@ -215,7 +215,7 @@ func TestReadProppatch(t *testing.T) {
 	}
 }
 
-func TestReadLockinfo(t *testing.T) {
+func TestLCK4_ReadLockinfo(t *testing.T) {
 	info := func(scope, owner string) string {
 		return `<D:lockinfo xmlns:D="DAV:"><D:lockscope>` + scope + `</D:lockscope><D:locktype><D:write/></D:locktype>` + owner + `</D:lockinfo>`
 	}
@@ -315,8 +315,8 @@ func TestPropfindCache(t *testing.T) {
 	}
 }
 
-// TestXMLMemory feeds the bodies that make the largest structures for their size (SEC-1).
-func TestXMLMemory(t *testing.T) {
+// TestSEC1_XMLMemory feeds the bodies that make the largest structures for their size (SEC-1).
+func TestSEC1_XMLMemory(t *testing.T) {
 	fill := func(head, unit, tail string) string {
 		return head + strings.Repeat(unit, (maxXMLBody-len(head)-len(tail))/len(unit)) + tail
 	}

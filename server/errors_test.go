@@ -102,7 +102,7 @@ func TestPutOff(t *testing.T) {
 }
 
 // The WebDAV door does not know auth.RetryError, and yet says when to come back.
-func TestRetryAfterOnWebDAV(t *testing.T) {
+func TestSTA3_RetryAfter(t *testing.T) {
 	files, err := davfs.New(nil, davfs.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-func TestPrintable(t *testing.T) {
+func TestSEC8_Printable(t *testing.T) {
 	for in, want := range map[string]string{
 		"/dav/a b/é.txt":     "/dav/a b/é.txt",
 		"a\nb\x00\x7f":       `a\nb\x00\x7f`,
@@ -45,7 +45,7 @@ func TestRequestIDsSortByTime(t *testing.T) {
 	}
 }
 
-func TestLogLine(t *testing.T) {
+func TestSEC8_LogLine(t *testing.T) {
 	h := newHouse(t)
 	ann := h.caller("ann")
 	r := ann.request("GET", "/v2/nothing%0a%e2%80%ae%22%5c?token=geheim", "")
@@ -100,7 +100,7 @@ func (w *readerFrom) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{w.ResponseRecorder}, r)
 }
 
-func TestResponseKeepsSendfile(t *testing.T) {
+func TestGET7_ResponseKeepsSendfile(t *testing.T) {
 	f, err := os.Open("log_test.go")
 	if err != nil {
 		t.Fatal(err)

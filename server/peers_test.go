@@ -10,7 +10,7 @@ import (
 	"davit/auth"
 )
 
-func TestClient(t *testing.T) {
+func TestSEC10_Client(t *testing.T) {
 	trusted := []Network{{netip.MustParsePrefix("10.0.0.0/8")}, {netip.MustParsePrefix("127.0.0.1/32")}, {netip.MustParsePrefix("2001:db8::/32")}}
 	for _, c := range []struct {
 		name, listen, remote string
@@ -57,7 +57,7 @@ func TestClient(t *testing.T) {
 	}
 }
 
-func TestHosts(t *testing.T) {
+func TestSEC10_URL5_Hosts(t *testing.T) {
 	var public PublicURL
 	if err := public.UnmarshalText([]byte("https://files.example.org/")); err != nil {
 		t.Fatal(err)

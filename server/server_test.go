@@ -47,7 +47,7 @@ func (h *house) raw(request string) answer {
 	return answer{res.StatusCode, res.Header, string(body)}
 }
 
-func TestDoors(t *testing.T) {
+func TestARC5_URL2_Doors(t *testing.T) {
 	h := newHouse(t)
 	for _, c := range []struct {
 		line   string
@@ -94,7 +94,7 @@ func TestDoors(t *testing.T) {
 	}
 }
 
-func TestRequestsOfOtherSites(t *testing.T) {
+func TestSEC5_RequestsOfOtherSites(t *testing.T) {
 	public := PublicURL{}
 	if err := public.UnmarshalText([]byte("https://files.example.org")); err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestRequestsOfOtherSites(t *testing.T) {
 	}
 }
 
-func TestConnectionCap(t *testing.T) {
+func TestSEC7_ConnectionCap(t *testing.T) {
 	h := newHouse(t, func(c *Config) { c.MaxConns = 2 })
 	get := func(c net.Conn) error {
 		if _, err := io.WriteString(c, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
@@ -221,7 +221,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestPasswordsOverOpenConnections(t *testing.T) {
+func TestSEC2_PasswordsOverOpenConnections(t *testing.T) {
 	local := Network{netip.MustParsePrefix("127.0.0.1/32")}
 	https := map[string]string{"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
 	for _, c := range []struct {

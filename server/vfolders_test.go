@@ -448,7 +448,7 @@ func TestT15GetWithABodySigned(t *testing.T) {
 	}
 }
 
-func TestT16UsageFollowsWebDAV(t *testing.T) {
+func TestT16_QUO4_UsageFollowsWebDAV(t *testing.T) {
 	h := newHouse(t)
 	ann := h.caller("ann")
 	id := ann.create("mydata")
@@ -463,7 +463,7 @@ func TestT16UsageFollowsWebDAV(t *testing.T) {
 	}
 }
 
-func TestScopedTokens(t *testing.T) {
+func TestSEC4_ScopedTokens(t *testing.T) {
 	h := newHouse(t)
 	ann := h.caller("ann")
 	id, other := ann.create("mydata"), ann.create("other")
