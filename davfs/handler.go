@@ -44,8 +44,8 @@ type HandlerOptions struct {
 	Log             *slog.Logger
 }
 
-// Handler serves WebDAV for everything at and below /dav, and answers OPTIONS and PROPFIND
-// above it. It is safe for concurrent use.
+// Handler serves WebDAV for everything at and below /dav, the principals at /principals, and
+// answers OPTIONS and PROPFIND above them. It is safe for concurrent use.
 type Handler struct {
 	d         *FS
 	access    Access
@@ -93,15 +93,17 @@ const (
 	methodMove      = "MOVE"
 	methodLock      = "LOCK"
 	methodUnlock    = "UNLOCK"
+	methodReport    = "REPORT"
 )
 
 // Values of Allow by what a URL names.
 const (
-	allowRoot       = "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH"
-	allowFile       = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK"
-	allowCollection = "OPTIONS, GET, HEAD, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK"
+	allowRoot       = "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, REPORT"
+	allowPrincipal  = "OPTIONS, PROPFIND, REPORT"
+	allowFile       = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK, REPORT"
+	allowCollection = "OPTIONS, GET, HEAD, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK, REPORT"
 	allowUnmapped   = "OPTIONS, PUT, MKCOL, LOCK"
-	allowAll        = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK"
+	allowAll        = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK, REPORT"
 )
 
 var (
@@ -192,11 +194,16 @@ func (h *Handler) serve(q *request) (err error) {
 		q.name = q.tree.Resolve(q.path.Name)
 	}
 	q.note("")
+	if q.path.Principals {
+		return h.servePrincipal(q)
+	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		return h.serveGet(q)
 	case methodPropfind:
 		return h.servePropfind(q)
+	case methodReport:
+		return h.serveReport(q)
 	}
 	if q.tree == nil {
 		switch r.Method {
@@ -241,7 +248,7 @@ func makesName(method string) bool {
 func known(method string) bool {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, methodPropfind, methodProppatch, methodMkcol, methodCopy,
-		methodMove, methodLock, methodUnlock, http.MethodPost, http.MethodPatch, http.MethodTrace, http.MethodConnect, "REPORT", "SEARCH", "ACL":
+		methodMove, methodLock, methodUnlock, http.MethodPost, http.MethodPatch, http.MethodTrace, http.MethodConnect, methodReport, "SEARCH", "ACL":
 		return true
 	}
 	return false

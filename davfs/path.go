@@ -17,6 +17,9 @@ type davPath struct {
 	Name  string // the rest, "a/b", decoded and checked; "" is the folder's root
 	Slash bool   // the URL ended in a slash
 	Above bool   // above /dav: "/"
+
+	Principals bool   // at or below /principals; Mount and Name are empty
+	User       string // whose principal it is; "" is the collection of them
 }
 
 // parsePath reads the escaped path of a request target, Destination or If tag.
@@ -56,6 +59,13 @@ func parsePath(raw string) (davPath, error) {
 		p.Above = true
 		return p, nil
 	}
+	if path == principalsRoot[1:] || inside(path, principalsRoot[1:]) {
+		p.Principals = true
+		if p.User, p.Principals = parsePrincipal(path[len(principalsRoot)-1:]); !p.Principals {
+			return davPath{}, errNoResource
+		}
+		return p, nil
+	}
 	for seg := range strings.SplitSeq(path, "/") {
 		if !legalSegment(seg) {
 			return davPath{}, badRequest("the path has a segment that cannot be a name")
@@ -63,7 +73,7 @@ func parsePath(raw string) (davPath, error) {
 	}
 	first, rest, _ := strings.Cut(path, "/")
 	if first != davRoot[1:] {
-		return davPath{}, &statusError{Status: http.StatusNotFound, Text: "no such resource"}
+		return davPath{}, errNoResource
 	}
 	p.Mount, p.Name, _ = strings.Cut(rest, "/")
 	return p, nil
@@ -147,6 +157,8 @@ func hrefOf(p davPath, dir bool) string {
 	switch {
 	case p.Above:
 		return "/"
+	case p.Principals:
+		return string(appendPrincipal(nil, p.User))
 	case p.Mount == "":
 		return string(appendHref(nil, davRoot, "", dir))
 	}

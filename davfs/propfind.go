@@ -38,38 +38,23 @@ func (h *Handler) servePropfind(q *request) error {
 	if err != nil {
 		return err
 	}
-	if len(q.ifh) > 0 { // the conditions of RFC 9110 are for methods on a representation
-		ok, err := q.ifh.eval(func(tag string, c webdav.Condition) (bool, error) { return h.matches(q, tag, c), nil })
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return conditionFailed("If")
-		}
+	if err := h.checkIf(q); err != nil {
+		return err
 	}
-	l := &propLister{h: h, q: q, pf: pf, missing: true}
-	l.prefer(q.r.Header)
-	buf := listBuffers.Get().(*[]byte)
-	defer func() {
-		if cap(l.b) <= maxPooledBuffer {
-			*buf = l.b[:0]
-			listBuffers.Put(buf)
-		}
-	}()
-	l.b = append((*buf)[:0], xmlHead...)
-	l.b = append(l.b, `<D:multistatus xmlns:D="DAV:">`...)
-	if q.tree == nil {
-		err = l.roots(depth)
-	} else {
-		err = l.resources(depth)
+	l := h.lister(q, pf)
+	defer l.close()
+	return l.finished(l.answer(depth))
+}
+
+// checkIf evaluates If for the methods that only read properties: the conditions of RFC 9110 are for
+// methods on a representation.
+func (h *Handler) checkIf(q *request) error {
+	if len(q.ifh) == 0 {
+		return nil
 	}
-	if err == nil {
-		err = l.end()
-	}
-	if err != nil && l.begun {
-		// A listing that breaks off must not look whole (PRO-14).
-		h.log.Warn("propfind broke off", "path", q.canonical(q.name), "error", err)
-		panic(http.ErrAbortHandler)
+	ok, err := q.ifh.eval(func(tag string, c webdav.Condition) (bool, error) { return h.matches(q, tag, c), nil })
+	if err == nil && !ok {
+		err = conditionFailed("If")
 	}
 	return err
 }
@@ -87,6 +72,7 @@ type propLister struct {
 	noRoot  bool
 	applied []string // preferences
 
+	buf     *[]byte // of listBuffers; b begins in it
 	b       []byte
 	begun   bool // the header is out
 	pending []pendingResponse
@@ -108,6 +94,43 @@ const (
 )
 
 var listBuffers = sync.Pool{New: func() any { b := make([]byte, 0, initialBuffer); return &b }}
+
+// lister begins a multistatus; close it.
+func (h *Handler) lister(q *request, pf *propfind) *propLister {
+	l := &propLister{h: h, q: q, pf: pf, missing: true, buf: listBuffers.Get().(*[]byte)}
+	l.prefer(q.r.Header)
+	l.b = append((*l.buf)[:0], xmlHead...)
+	l.b = append(l.b, `<D:multistatus xmlns:D="DAV:">`...)
+	return l
+}
+
+func (l *propLister) close() {
+	if cap(l.b) <= maxPooledBuffer {
+		*l.buf = l.b[:0]
+		listBuffers.Put(l.buf)
+	}
+}
+
+// finished ends the answer, or does what is left to do when it cannot be: err says why.
+func (l *propLister) finished(err error) error {
+	if err == nil {
+		err = l.end()
+	}
+	if err != nil && l.begun {
+		// A listing that breaks off must not look whole (PRO-14).
+		l.h.log.Warn("multistatus broke off", "method", l.q.r.Method, "path", l.q.canonical(l.q.name), "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+// answer answers for the request's resource, whatever it is, and for what is below it.
+func (l *propLister) answer(depth int) error {
+	if l.q.tree == nil {
+		return l.roots(depth)
+	}
+	return l.resources(depth)
+}
 
 // prefer reads Prefer (RFC 7240, RFC 8144) and its older form Brief.
 func (l *propLister) prefer(head http.Header) {

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"davit/store"
@@ -32,9 +31,12 @@ const (
 	propUserPrincipal // RFC 5397
 	propPrivileges    // RFC 3744
 	propReports       // RFC 3253
-	propLanguage      // RFC 4918, section 15.6: only what a client has set
-	propLastmodified  // what sync clients set the time of modification by, in seconds
-	propOCSize        // ownCloud
+	propPrincipalURL  // RFC 3744, section 4
+	propAlternateURIs
+	propMembership
+	propLanguage     // RFC 4918, section 15.6: only what a client has set
+	propLastmodified // what sync clients set the time of modification by, in seconds
+	propOCSize       // ownCloud
 	propOCPermissions
 	propOCOwner
 	propExecutable   // mod_dav
@@ -54,28 +56,32 @@ const (
 type liveProp struct {
 	name        xml.Name
 	files, dirs bool
+	users       bool // principals
 	all         bool // part of allprop (RFC 4918, section 9.1; RFC 4331 and RFC 3744 keep theirs out)
 	stored      bool // a client's value, kept like a dead property, comes first
 }
 
 var liveProps = [...]liveProp{
 	propCreationdate:     {name: davName("creationdate"), files: true, dirs: true, all: true},
-	propDisplayname:      {name: davName("displayname"), files: true, dirs: true, all: true},
+	propDisplayname:      {name: davName("displayname"), files: true, dirs: true, users: true, all: true},
 	propGetcontentlength: {name: davName("getcontentlength"), files: true, all: true},
 	propGetcontenttype:   {name: davName("getcontenttype"), files: true, all: true},
 	propGetetag:          {name: davName("getetag"), files: true, dirs: true, all: true},
 	propGetlastmodified:  {name: davName("getlastmodified"), files: true, dirs: true, all: true},
 	propLockdiscovery:    {name: davName("lockdiscovery"), files: true, dirs: true, all: true},
-	propResourcetype:     {name: davName("resourcetype"), files: true, dirs: true, all: true},
+	propResourcetype:     {name: davName("resourcetype"), files: true, dirs: true, users: true, all: true},
 	propSupportedlock:    {name: davName("supportedlock"), files: true, dirs: true, all: true},
 	propQuotaAvailable:   {name: davName("quota-available-bytes"), dirs: true},
 	propQuotaUsed:        {name: davName("quota-used-bytes"), dirs: true},
 	propQuotaOld:         {name: davName("quota"), dirs: true},
 	propQuotaUsedOld:     {name: davName("quotaused"), dirs: true},
 	propOwner:            {name: davName("owner"), files: true, dirs: true},
-	propUserPrincipal:    {name: davName("current-user-principal"), files: true, dirs: true},
-	propPrivileges:       {name: davName("current-user-privilege-set"), files: true, dirs: true},
-	propReports:          {name: davName("supported-report-set"), files: true, dirs: true},
+	propUserPrincipal:    {name: davName("current-user-principal"), files: true, dirs: true, users: true},
+	propPrivileges:       {name: davName("current-user-privilege-set"), files: true, dirs: true, users: true},
+	propReports:          {name: davName("supported-report-set"), files: true, dirs: true, users: true},
+	propPrincipalURL:     {name: davName("principal-URL"), users: true},
+	propAlternateURIs:    {name: davName("alternate-URI-set"), users: true},
+	propMembership:       {name: davName("group-membership"), users: true},
 	propLanguage:         {name: davName("getcontentlanguage"), files: true, stored: true},
 	propLastmodified:     {name: davName("lastmodified"), files: true, dirs: true},
 	propOCSize:           {name: xml.Name{Space: owncloudSpace, Local: "size"}, files: true, dirs: true},
@@ -99,8 +105,17 @@ var liveByName = func() map[xml.Name]liveID {
 	return m
 }()
 
-// fits says whether the property exists on such a resource.
-func (p *liveProp) fits(dir bool) bool { return dir && p.dirs || !dir && p.files }
+// has says whether the property exists on such a resource.
+func (d *described) has(id liveID) bool {
+	p := &liveProps[id]
+	switch {
+	case d.user != "":
+		return p.users
+	case d.Dir:
+		return p.dirs
+	}
+	return p.files
+}
 
 // described is a resource whose properties are asked for.
 type described struct {
@@ -111,6 +126,7 @@ type described struct {
 	title  string // displayname, if not the last segment
 	etag   string // if there is no tree
 	owner  string // user name of the folder's owner
+	user   string // whose principal this is
 	rights store.Rights
 	quota  func() (used, available int64, err error) // of collections
 	caller store.Principal
@@ -120,7 +136,7 @@ type described struct {
 // appendLive appends a live property with its value. On an error, and if this
 // resource cannot have it, ok is false and b is unchanged.
 func (d *described) appendLive(b []byte, id liveID) (_ []byte, ok bool) {
-	if !liveProps[id].fits(d.Dir) {
+	if !d.has(id) {
 		return b, false
 	}
 	begin := len(b)
@@ -169,7 +185,10 @@ func (d *described) appendLive(b []byte, id liveID) (_ []byte, ok bool) {
 	case propLockdiscovery:
 		b = d.appendLocks(b)
 	case propResourcetype:
-		if d.Dir {
+		switch {
+		case d.user != "":
+			b = append(b, "<D:principal/>"...) // RFC 3744, section 4
+		case d.Dir:
 			b = append(b, "<D:collection/>"...)
 		}
 	case propSupportedlock:
@@ -193,12 +212,16 @@ func (d *described) appendLive(b []byte, id liveID) (_ []byte, ok bool) {
 		if d.owner == "" {
 			return b[:begin], false
 		}
-		b = appendPrincipal(b, d.owner)
+		b = appendPrincipalHref(b, d.owner)
 	case propUserPrincipal:
-		b = appendPrincipal(b, d.caller.UserName)
+		b = appendPrincipalHref(b, d.caller.UserName)
+	case propPrincipalURL:
+		b = appendPrincipalHref(b, d.user)
+	case propAlternateURIs, propMembership: // none
 	case propPrivileges:
 		b = d.appendPrivileges(b)
-	case propReports: // none
+	case propReports:
+		b = d.appendReports(b)
 	case propLanguage: // not set, else the client's value came first
 		return b[:begin], false
 	case propLastmodified:
@@ -268,13 +291,6 @@ func appendISODate(b []byte, ns int64) []byte {
 	return append(b, byte('0'+year/1000), byte('0'+year/100%10), byte('0'+year/10%10), byte('0'+year%10), '-',
 		byte('0'+month/10), byte('0'+month%10), '-', byte('0'+day/10), byte('0'+day%10), 'T',
 		byte('0'+hour/10), byte('0'+hour%10), ':', byte('0'+minute/10), byte('0'+minute%10), ':', byte('0'+second/10), byte('0'+second%10), 'Z')
-}
-
-// appendPrincipal names a user as RFC 3744 wants it, by a URL of his own.
-func appendPrincipal(b []byte, user string) []byte {
-	b = append(b, "<D:href>"...)
-	b = appendHref(b, "/principals/", strings.ReplaceAll(user, "/", "_"), false)
-	return append(b, "</D:href>"...)
 }
 
 const supportedLocks = "<D:lockentry><D:lockscope><D:exclusive/></D:lockscope><D:locktype><D:write/></D:locktype></D:lockentry>" +
@@ -368,8 +384,9 @@ func (d *described) appendPermissions(b []byte) []byte {
 
 // wanted is one property that a PROPFIND names.
 type wanted struct {
-	id   liveID // notLive for a dead one
-	name xml.Name
+	id     liveID // notLive for a dead one
+	name   xml.Name
+	expand *propfind // see propfind.expand
 }
 
 // compile finds the live ones among the names once for all resources.
@@ -378,7 +395,7 @@ func (pf *propfind) compile() {
 	pf.dead = pf.kind != propfindProps
 	for i, name := range pf.names {
 		id := liveByName[name]
-		pf.wants[i] = wanted{id, name}
+		pf.wants[i] = wanted{id, name, pf.expand[name]}
 		if id == notLive || liveProps[id].stored {
 			pf.dead = true
 		}
@@ -430,7 +447,11 @@ func (d *described) appendResponse(b []byte, pf *propfind, dead []store.Prop, mi
 			}
 		}
 		if !ok && w.id != notLive {
-			b, ok = d.appendLive(b, w.id)
+			if w.expand != nil {
+				b, ok = d.appendExpanded(b, w)
+			} else {
+				b, ok = d.appendLive(b, w.id)
+			}
 		}
 		if !ok {
 			absent = append(absent, w.name)

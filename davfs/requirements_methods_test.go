@@ -88,7 +88,7 @@ func TestMET5_Methods(t *testing.T) {
 	}{
 		{"FROB", "/dav/Home/f", 501, ""}, {"get", "/dav/Home/f", 501, ""}, {"BIND", "/dav/", 501, ""}, {"FROB", "/dav/Home/none", 501, ""},
 		{"POST", "/dav/Home/f", 405, allowFile}, {"POST", "/dav/Home/d", 405, allowCollection}, {"POST", "/dav/Home/", 405, allowCollection}, {"POST", "/dav/Home/none", 405, allowUnmapped},
-		{"POST", "/dav/", 405, allowRoot}, {"POST", "/", 405, allowRoot}, {"PATCH", "/dav/Home/f", 405, allowFile}, {"REPORT", "/dav/Home/d", 405, allowCollection},
+		{"POST", "/dav/", 405, allowRoot}, {"POST", "/", 405, allowRoot}, {"PATCH", "/dav/Home/f", 405, allowFile}, {"PATCH", "/dav/Home/d", 405, allowCollection},
 		{"SEARCH", "/dav/", 405, allowRoot}, {"TRACE", "/dav/Home/f", 405, allowFile}, {"UNLOCK", "/dav/", 405, allowRoot},
 		{"PUT", "/dav/Home/d", 405, allowCollection}, {"MKCOL", "/dav/Home/f", 405, allowFile}, {"MKCOL", "/dav/Home/d", 405, allowCollection}, {"MKCOL", "/dav/Home", 405, allowCollection},
 		{"PUT", "/dav/", 403, ""}, {"MKCOL", "/dav/Nowhere", 403, ""}, {"LOCK", "/dav/", 403, ""}, {"LOCK", "/dav/Nowhere", 403, ""}, {"DELETE", "/dav/", 403, ""}, // D6

@@ -225,6 +225,9 @@ func (q *request) appendLockHref(b []byte, l store.Lock) []byte {
 
 // allow is what the request's resource takes.
 func (h *Handler) allow(q *request) string {
+	if q.path.Principals {
+		return allowPrincipal
+	}
 	if q.tree == nil {
 		return allowRoot
 	}

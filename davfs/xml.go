@@ -46,6 +46,8 @@ type propfind struct {
 	kind  propfindKind
 	names []xml.Name
 
+	expand map[xml.Name]*propfind // of an expand-property report: what is wanted of those that a value names
+
 	wants []wanted // the names, see compile
 	dead  bool     // dead properties are asked for, or may be
 }
@@ -406,24 +408,37 @@ func (b *attrBound) Read(p []byte) (int, error) {
 // document reads a whole document whose root is this DAV: element, and calls fn for each
 // of the root's children; fn must read the child to its end.
 func (r *xmlReader) document(root string, fn func(xmlElement) error) error {
-	for {
-		tok, err := r.next()
-		if err == io.EOF {
-			return badXML("it has no root element")
-		}
-		if err != nil {
-			return err
-		}
-		if tok == xmlStart {
-			break
-		}
+	el, err := r.root()
+	if err != nil {
+		return err
 	}
-	if !r.got.is(root) {
+	if !el.is(root) {
 		return badRequest("the body's root element must be " + root + " of the namespace DAV:")
 	}
 	if err := r.children(fn); err != nil {
 		return err
 	}
+	return r.end()
+}
+
+// root opens the root element.
+func (r *xmlReader) root() (xmlElement, error) {
+	for {
+		tok, err := r.next()
+		if err == io.EOF {
+			return xmlElement{}, badXML("it has no root element")
+		}
+		if err != nil {
+			return xmlElement{}, err
+		}
+		if tok == xmlStart {
+			return r.got, nil
+		}
+	}
+}
+
+// end reads what is behind the root element: nothing that counts.
+func (r *xmlReader) end() error {
 	for {
 		tok, err := r.next()
 		if err == io.EOF {

@@ -133,8 +133,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answers what WebDAV clients ask above it on their way there (MET-1, MET-4).
 func isDAV(r *http.Request) bool {
 	p := r.URL.Path
-	if p == "/dav" || strings.HasPrefix(p, "/dav/") {
-		return true
+	for _, root := range []string{"/dav", "/principals"} {
+		if rest, ok := strings.CutPrefix(p, root); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
 	}
 	switch r.Method {
 	case http.MethodOptions:
