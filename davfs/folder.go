@@ -21,6 +21,7 @@ type folder struct {
 	fs     *quotaFS
 	ledger *ledger
 	names  nameLocker
+	amends turns
 	locks  *lockTable
 	props  *propTable
 

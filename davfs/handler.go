@@ -100,14 +100,14 @@ const (
 const (
 	allowRoot       = "OPTIONS, GET, HEAD, PROPFIND, PROPPATCH, REPORT"
 	allowPrincipal  = "OPTIONS, PROPFIND, REPORT"
-	allowFile       = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK, REPORT"
+	allowFile       = "OPTIONS, GET, HEAD, PUT, PATCH, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK, REPORT"
 	allowCollection = "OPTIONS, GET, HEAD, DELETE, PROPFIND, PROPPATCH, COPY, MOVE, LOCK, UNLOCK, REPORT"
 	allowUnmapped   = "OPTIONS, PUT, MKCOL, LOCK"
-	allowAll        = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK, REPORT"
+	allowAll        = "OPTIONS, GET, HEAD, PUT, PATCH, DELETE, PROPFIND, PROPPATCH, MKCOL, COPY, MOVE, LOCK, UNLOCK, REPORT"
 )
 
 var (
-	davClasses = []string{"1, 2"} // RFC 4918, section 18
+	davClasses = []string{"1, 2, sabredav-partialupdate"} // RFC 4918, section 18
 	authorVia  = []string{"DAV"}
 )
 
@@ -134,6 +134,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serveOptions answers alike for every path, without a look at the store (MET-1, MET-2).
 func (h *Handler) serveOptions(w http.ResponseWriter) {
 	w.Header().Set("Allow", allowAll)
+	w.Header().Set("Accept-Patch", updateType) // RFC 5789, section 3.1
 	w.Header().Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
 }
@@ -217,6 +218,8 @@ func (h *Handler) serve(q *request) (err error) {
 	switch r.Method {
 	case http.MethodPut:
 		return h.servePut(q)
+	case http.MethodPatch:
+		return h.servePatch(q)
 	case http.MethodDelete:
 		return h.serveDelete(q)
 	case methodMkcol:
@@ -230,7 +233,7 @@ func (h *Handler) serve(q *request) (err error) {
 	case methodUnlock:
 		return h.serveUnlock(q)
 	}
-	return errMethod // POST, PATCH and the like: known, but nothing here takes them
+	return errMethod // POST and the like: known, but nothing here takes them
 }
 
 // errManaged refuses what would make, remove or rename a folder (D6).

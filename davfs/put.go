@@ -15,6 +15,15 @@ var uploadBuffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); retu
 
 // servePut replaces or makes a file (RFC 9110, section 9.3.4): whole or not at all.
 func (h *Handler) servePut(q *request) error {
+	part, err := contentRange(q.r.Header)
+	if err != nil {
+		return err
+	}
+	return h.serveUpload(q, part)
+}
+
+// serveUpload takes a body and makes it the file, or that part of it.
+func (h *Handler) serveUpload(q *request, part *Part) error {
 	head := q.r.Header
 	length, err := announcedLength(q.r)
 	if err != nil {
@@ -24,14 +33,8 @@ func (h *Handler) servePut(q *request) error {
 	if err != nil {
 		return err
 	}
-	switch coding := head.Get("Content-Encoding"); {
-	case coding != "" && !strings.EqualFold(coding, "identity"):
+	if coding := head.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return &statusError{Status: http.StatusUnsupportedMediaType, Text: "content codings are not taken; send the file as it is"}
-	case head.Get("Content-Range") == "":
-	case strings.HasPrefix(strings.ToLower(head.Get("Content-Type")), "multipart/"):
-		return &statusError{Status: http.StatusUnsupportedMediaType, Text: "multipart bodies are not taken with Content-Range"}
-	default:
-		return badRequest("Content-Range is not taken: send the whole file") // RFC 9110, section 14.4
 	}
 	if h.o.MaxFileSize > 0 && length > h.o.MaxFileSize {
 		return errTooLarge
@@ -44,7 +47,17 @@ func (h *Handler) servePut(q *request) error {
 		}
 		return &statusError{Status: http.StatusConflict, Text: "the URL ends in a slash; only MKCOL makes collections"}
 	}
-	up, err := q.tree.Create(q.r.Context(), q.name, h.claim(q), length)
+	ctx := q.r.Context()
+	var up *Upload
+	if part == nil {
+		up, err = q.tree.Create(ctx, q.name, h.claim(q), length)
+	} else {
+		if err := part.fit(length); err != nil {
+			return err
+		}
+		part.Most = h.o.MaxFileSize
+		up, err = q.tree.Amend(ctx, q.name, h.claim(q), *part)
+	}
 	if err != nil {
 		return err
 	}
@@ -52,8 +65,18 @@ func (h *Handler) servePut(q *request) error {
 	if err := h.receive(up, q.r.Body, length); err != nil {
 		return err
 	}
-	// All bytes are here: whether the client still listens, or has closed its side, no longer matters.
-	made, created, err := up.Commit(context.WithoutCancel(q.r.Context()), mtime)
+	// All bytes are here: whether the client still listens, or has closed its side, no longer
+	// matters. It does where a copy may take long (ARC-8).
+	long := part != nil && up.part.whole > copyChunk
+	if long {
+		allowTime(q, 0) // the copy may take longer than a client may pause
+	} else {
+		ctx = context.WithoutCancel(ctx)
+	}
+	made, created, err := up.Commit(ctx, mtime)
+	if long {
+		allowTime(q, sendDeadline)
+	}
 	if err != nil {
 		return err
 	}
@@ -71,6 +94,18 @@ func (h *Handler) servePut(q *request) error {
 		q.w.WriteHeader(http.StatusNoContent)
 	}
 	return nil
+}
+
+// allowTime sets how long the client may take to read the answer; 0: no limit, also on what it still sends.
+func allowTime(q *request, d time.Duration) {
+	control := http.NewResponseController(q.w)
+	if d == 0 {
+		// Not every ResponseWriter has deadlines; then the server has none either.
+		control.SetReadDeadline(time.Time{})
+		control.SetWriteDeadline(time.Time{})
+		return
+	}
+	control.SetWriteDeadline(time.Now().Add(d))
 }
 
 var errTooLarge = &statusError{Status: http.StatusRequestEntityTooLarge, Text: "the file is over the server's size limit"}

@@ -54,6 +54,8 @@ type fileSystem interface {
 	Settle(s *staged, mode uint32, mtime time.Time) (Info, error)
 	// Remode changes the permission bits of a staged file that is closed already.
 	Remode(s *staged, mode uint32) error
+	// Reopen opens a staged file that is closed already for another try.
+	Reopen(s *staged) error
 	// Enter gives a directory in staging or trash as a fileSystem of its own.
 	Enter(s *staged) (hiddenTree, error)
 	// SyncVolume makes all that was written to the volume durable.
@@ -413,10 +415,10 @@ func (r *rootFS) Stage(dir bool) (*staged, error) {
 	return s, nil
 }
 
-// createAt makes a new regular file for writing, with the folder's mode and owner.
+// createAt makes a new regular file, with the folder's mode and owner.
 func createAt(dirFD int, base string, m Modes) (int, error) {
 	for {
-		fd, err := unix.Openat(dirFD, base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, uint32(m.File.Perm()))
+		fd, err := unix.Openat(dirFD, base, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC|unix.O_NOFOLLOW, uint32(m.File.Perm()))
 		if err == unix.EINTR {
 			continue
 		}
@@ -457,6 +459,19 @@ func (r *rootFS) Settle(s *staged, mode uint32, mtime time.Time) (Info, error) {
 // Remode implements fileSystem.
 func (r *rootFS) Remode(s *staged, mode uint32) error {
 	return pathError("chmod", s.base, unix.Fchmodat(int(s.dir.Fd()), s.base, mode, 0))
+}
+
+// Reopen implements fileSystem.
+func (r *rootFS) Reopen(s *staged) error {
+	if err := r.Remode(s, 0o600); err != nil { // the mode that it got may forbid writing
+		return err
+	}
+	fd, err := unix.Openat(int(s.dir.Fd()), s.base, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return pathError("open", s.base, err)
+	}
+	s.file = os.NewFile(uintptr(fd), s.base)
+	return nil
 }
 
 // Enter implements fileSystem.

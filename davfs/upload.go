@@ -2,7 +2,10 @@ package davfs
 
 import (
 	"context"
+	"io"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"davit/store"
 )
@@ -14,6 +17,7 @@ type Upload struct {
 	t     *Tree
 	name  string
 	claim Claim
+	part  *amendment // nil: the body is the whole file
 	mode  uint32
 	done  bool
 	keep  func() // lets locks expire again
@@ -23,6 +27,10 @@ type Upload struct {
 // a byte is read: rights, parent, locks, preconditions, the limits if length
 // (bytes; -1: unknown) tells; and once more at Commit.
 func (t *Tree) Create(ctx context.Context, name string, c Claim, length int64) (*Upload, error) {
+	return t.receive(ctx, name, c, length, nil)
+}
+
+func (t *Tree) receive(ctx context.Context, name string, c Claim, length int64, part *amendment) (*Upload, error) {
 	if err := t.may(store.Write); err != nil {
 		return nil, err
 	}
@@ -30,8 +38,17 @@ func (t *Tree) Create(ctx context.Context, name string, c Claim, length int64) (
 	if err != nil {
 		return nil, err
 	}
+	if part != nil && !exists && !part.Make {
+		return nil, pathError("open", name, unix.ENOENT)
+	}
 	if err := t.mayPut(name, c, exists, cur); err != nil {
 		return nil, err
+	}
+	if part != nil {
+		if err := part.begin(cur, exists); err != nil {
+			return nil, err
+		}
+		length = part.whole
 	}
 	if err := t.f.begin(ctx); err != nil {
 		return nil, err
@@ -41,11 +58,18 @@ func (t *Tree) Create(ctx context.Context, name string, c Claim, length int64) (
 		t.f.end()
 		return nil, err
 	}
+	if part != nil && part.at > 0 {
+		if _, err := in.staged.file.Seek(part.at, io.SeekStart); err != nil {
+			in.abort()
+			t.f.end()
+			return nil, err
+		}
+	}
 	mode := uint32(t.f.root.modes.File.Perm())
 	if exists {
 		mode = cur.Mode // PUT-8
 	}
-	return &Upload{receiving: in, t: t, name: name, claim: c, mode: mode, keep: t.f.locks.keep(c.Tokens, t.p.UserID)}, nil
+	return &Upload{receiving: in, t: t, name: name, claim: c, part: part, mode: mode, keep: t.f.locks.keep(c.Tokens, t.p.UserID)}, nil
 }
 
 // mayPut is what must hold at the beginning of an upload and at its end.
@@ -73,8 +97,21 @@ func (t *Tree) mayPut(name string, c Claim, exists bool, cur Info) error {
 // the client gave, or zero. created says that there was no file before. After an
 // error the old file is as it was.
 func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, created bool, err error) {
-	t := u.t
 	defer u.Abort()
+	commit := func(ctx context.Context) (err error) {
+		made, created, err = u.commit(ctx, mtime)
+		return err
+	}
+	if u.part != nil {
+		err = u.amend(ctx, commit)
+	} else {
+		err = commit(ctx)
+	}
+	return made, created, err
+}
+
+func (u *Upload) commit(ctx context.Context, mtime time.Time) (made Info, created bool, err error) {
+	t := u.t
 	if made, err = u.finish(t.f.d.o.Sync, u.mode, t.f.stamp(mtime)); err != nil {
 		return Info{}, false, err
 	}
@@ -94,6 +131,9 @@ func (u *Upload) place(ctx context.Context, made *Info) (created bool, err error
 		}
 		if err := t.mayPut(u.name, u.claim, exists, cur); err != nil {
 			return err
+		}
+		if u.part != nil && !u.part.current(cur, exists) {
+			return errStale
 		}
 		if exists && cur.Mode != made.Mode { // changed while the body came (PUT-8)
 			if err := t.f.fs.Remode(u.staged, cur.Mode); err != nil {
