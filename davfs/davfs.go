@@ -77,13 +77,14 @@ const (
 
 // FS is all folders' bytes. Its methods are safe for concurrent use.
 type FS struct {
-	st     *store.Store
-	o      Options
-	log    *slog.Logger
-	now    func() time.Time
-	volume *volume
-	counts *lockCounts
-	start  int64 // of this run, ns since 1970
+	st       *store.Store
+	o        Options
+	log      *slog.Logger
+	now      func() time.Time
+	volume   *volume
+	counts   *lockCounts
+	listings listingCache
+	start    int64 // of this run, ns since 1970
 
 	mu       sync.Mutex
 	folders  map[string]*folder // open ones

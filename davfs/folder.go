@@ -42,10 +42,13 @@ type folder struct {
 	lastStamp int64     // newest modification time given out, in ns
 	scanMu    sync.Mutex
 
-	versionMu sync.Mutex
-	version   uint64            // of the last change below the root
-	forgotten uint64            // version when versions was emptied, for directories not in it
-	versions  map[string]uint64 // of the last change below each directory, since then
+	versionMu   sync.Mutex
+	version     uint64            // of the last change below the root
+	forgotten   uint64            // version when versions was emptied, for directories not in it
+	versions    map[string]uint64 // of the last change below each directory, since then
+	announced   map[string]int    // changes that are under way below each directory
+	movingTrees int               // of the whole folder's: collections that are on their way
+	treeMoves   uint64            // those that have moved
 }
 
 // mostVersions bounds the memory for collection ETags: beyond it they all change.
@@ -180,7 +183,7 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	f := &folder{
 		d: d, id: id, opened: now, root: root, ledger: &ledger{used: row.Usage}, names: new(nameTable),
 		props: newPropTable(d.st, id, index, languages), ready: make(chan struct{}), marked: row.Dirty,
-		lastStamp: now.UnixNano(), versions: make(map[string]uint64),
+		lastStamp: now.UnixNano(), versions: make(map[string]uint64), announced: make(map[string]int),
 	}
 	f.locks = newLockTable(d.st, saved, lockOptions{now: d.now, counts: d.counts, defaultTimeout: d.o.LockTimeout, maxTimeout: d.o.MaxLockTimeout})
 	f.fs = &quotaFS{fileSystem: root, ledger: f.ledger}

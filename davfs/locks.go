@@ -121,7 +121,8 @@ type lockTable struct {
 	rec lockRecords
 	o   lockOptions
 
-	held atomic.Int64 // locks in the table, dead ones too
+	held atomic.Int64  // locks in the table, dead ones too
+	made atomic.Uint64 // locks that ever were
 
 	mu      sync.RWMutex
 	root    lockSpot
@@ -602,6 +603,7 @@ func (t *lockTable) insert(h *heldLock) {
 	spot.locks = append(spot.locks, h)
 	h.spot = spot
 	t.byToken[h.Token] = h
+	t.made.Add(1)
 	t.held.Add(1)
 }
 

@@ -72,9 +72,15 @@ type propLister struct {
 	noRoot  bool
 	applied []string // preferences
 
-	buf     *[]byte // of listBuffers; b begins in it
-	b       []byte
-	begun   bool // the header is out
+	buf    *[]byte // of listBuffers; b begins in it
+	b      []byte
+	begun  bool // the header is out
+	length int  // of the whole answer; 0: not known
+
+	keeping  bool // members are kept as they are written: what is in kept, and l.b from keptFrom on
+	kept     []byte
+	keptFrom int
+
 	pending []pendingResponse
 	entries int
 }
@@ -179,7 +185,7 @@ func (l *propLister) resources(depth int) error {
 	case depthZero:
 		return l.flushPending()
 	case depthOne:
-		return l.members(self, href, nil)
+		return l.listMembers(self, href)
 	}
 	return l.walk(self, href)
 }
@@ -197,6 +203,7 @@ func (l *propLister) members(dir described, href string, sub func(name, href str
 			sub(d.name, string(appendHref(nil, href, i.Name, true)))
 		}
 		if l.needsQuery(&d) {
+			l.keeping = false
 			return l.add(d, string(appendHref(nil, href, i.Name, i.Dir)))
 		}
 		l.b = append(l.b, "<D:response><D:href>"...)
@@ -307,10 +314,17 @@ func (l *propLister) send() error {
 		l.header()
 		l.q.w.WriteHeader(http.StatusMultiStatus)
 	}
+	l.keep()
+	err := l.write(l.b)
+	l.b = l.b[:0]
+	return err
+}
+
+// write sends b under a deadline of its own.
+func (l *propLister) write(b []byte) error {
 	// Not every ResponseWriter has deadlines; then the server has none either.
 	_ = http.NewResponseController(l.q.w).SetWriteDeadline(time.Now().Add(sendListTime))
-	_, err := l.q.w.Write(l.b)
-	l.b = l.b[:0]
+	_, err := l.q.w.Write(b)
 	return err
 }
 
@@ -318,6 +332,9 @@ func (l *propLister) header() {
 	head := l.q.w.Header()
 	head["Content-Type"] = xmlType
 	head["Vary"] = varyPrefer
+	if l.length > 0 {
+		head["Content-Length"] = []string{strconv.Itoa(l.length)}
+	}
 	if len(l.applied) > 0 {
 		head.Set("Preference-Applied", strings.Join(l.applied, ", "))
 	}
@@ -329,12 +346,14 @@ func (l *propLister) end() error {
 	if err := l.flushPending(); err != nil {
 		return err
 	}
-	l.b = append(l.b, "</D:multistatus>\n"...)
+	l.b = append(l.b, multistatusEnd...)
 	if !l.begun {
-		l.q.w.Header().Set("Content-Length", strconv.Itoa(len(l.b)))
+		l.length = len(l.b)
 	}
 	return l.send()
 }
+
+const multistatusEnd = "</D:multistatus>\n"
 
 // roots answers for /dav/, whose members are the caller's folders, and for "/" above it.
 func (l *propLister) roots(depth int) error {

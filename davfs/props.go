@@ -400,6 +400,7 @@ func (pf *propfind) compile() {
 			pf.dead = true
 		}
 	}
+	pf.cacheable, pf.locks = pf.canKeep()
 }
 
 // appendResponse appends the properties that pf asks for, as propstat elements

@@ -156,6 +156,7 @@ func (d *FS) flushLoop() {
 		if err := d.flush(d.ctx, false); err != nil && d.ctx.Err() == nil {
 			d.log.Error("write usage", "error", err)
 		}
+		d.listings.expire(time.Now())
 		if n%10 == 0 {
 			d.expireLocks()
 			d.closeIdle()

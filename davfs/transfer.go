@@ -125,6 +125,10 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 		if err := rows.intend(ctx, in); err != nil {
 			return err
 		}
+		if src.Dir || swap {
+			defer t.f.moving()()
+			defer x.dst.f.moving()()
+		}
 		if swap {
 			err = t.f.fs.Swap(name, x.dst.f.fs, x.to)
 		} else {
@@ -191,6 +195,7 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 		}
 		swap := exists && (src.Dir || old.Dir)
 		if swap {
+			defer x.dst.f.moving()()
 			err = x.dst.f.fs.exchange(made.staged, x.to, made.reserved)
 			displaced = made.staged
 		} else {

@@ -214,6 +214,8 @@ func (t *Tree) change(ctx context.Context, names []string, fn func() error) erro
 	if t.f.gone.Load() {
 		return t.f.errGone("")
 	}
+	t.f.announce(1, names...)
+	defer t.f.announce(-1, names...)
 	return fn()
 }
 
@@ -299,6 +301,9 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 		rows := t.rows(name)
 		if err := rows.intend(ctx, store.Intent{Kind: intentRemove, Path: name, Subject: cur.Identity()}); err != nil {
 			return err
+		}
+		if cur.Dir {
+			defer t.f.moving()()
 		}
 		if !cur.Dir && cur.Size < unlinkAtOnce {
 			err = t.f.fs.Remove(name)

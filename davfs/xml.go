@@ -50,6 +50,8 @@ type propfind struct {
 
 	wants []wanted // the names, see compile
 	dead  bool     // dead properties are asked for, or may be
+
+	cacheable, locks bool // see listingCache: answers may be kept; but not while there are locks
 }
 
 // propChange is one instruction of a PROPPATCH.
