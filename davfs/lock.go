@@ -244,8 +244,11 @@ func (t *Tree) lockNew(ctx context.Context, l store.Lock, c Claim) (granted stor
 // serveUnlock ends a lock (RFC 4918, section 9.11).
 func (h *Handler) serveUnlock(q *request) error {
 	header := strings.Trim(q.r.Header.Get("Lock-Token"), " \t")
-	if !strings.HasPrefix(header, "<") {
-		return badRequest("Lock-Token must be a token in angle brackets")
+	if header != "" && header[0] != '<' { // client libraries leave its brackets to their users, who forget them
+		header = "<" + header + ">"
+	}
+	if header == "" {
+		return badRequest("UNLOCK needs a Lock-Token")
 	}
 	token, rest, ok := cutCoded(header)
 	if !ok || rest != "" {

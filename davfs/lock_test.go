@@ -148,7 +148,7 @@ func TestLCK9_LCK11_Refused(t *testing.T) {
 	} {
 		d.want(t, c.status, "ann", "LOCK", c.target, c.body, c.headers...)
 	}
-	for _, header := range []string{"", "urn:x", "<urn:x", "<>", "<urn:x>y"} {
+	for _, header := range []string{"", "urn:x y", "<urn:x", "<>", "<urn:x>y"} {
 		d.want(t, 400, "ann", "UNLOCK", "/dav/Home/dir/f", "", "Lock-Token: "+header)
 	}
 
@@ -177,6 +177,9 @@ func TestLCK9_LCK11_Refused(t *testing.T) {
 	}
 	d.want(t, 404, "ann", "HEAD", "/dav/Home/dir/new", "")
 	d.want(t, 204, "ann", "UNLOCK", "/dav/Home/dir/f", "", "Lock-Token: <"+deep+">") // from inside of its scope
+	bare := d.lock(t, "ann", "/dav/Home/dir/f", lockBody("exclusive", ""))
+	d.want(t, 409, "ann", "UNLOCK", "/dav/Home/dir/f", "", "Lock-Token: urn:x")
+	d.want(t, 204, "ann", "UNLOCK", "/dav/Home/dir/f", "", "Lock-Token: "+bare)
 }
 
 func TestLCK6_RefreshAndExpiry(t *testing.T) {
