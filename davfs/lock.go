@@ -35,7 +35,7 @@ func (h *Handler) serveLock(q *request) error {
 		return h.refreshLock(q, timeout)
 	}
 	if len(info.OwnerXML) > maxLockOwner {
-		return &statusError{Status: http.StatusInsufficientStorage, Text: "the owner element is too long"}
+		return &statusError{Status: http.StatusInsufficientStorage, Text: fmt.Sprintf("the owner element has %d bytes; the most is %d", len(info.OwnerXML), maxLockOwner)}
 	}
 	const missing = -2
 	depth, err := parseDepth(q.r.Header.Get("Depth"), missing)

@@ -216,10 +216,10 @@ func (t *lockTable) reserve(h *heldLock, now time.Time) error {
 		return &lockConflict{plain(active)}
 	}
 	if shared >= t.o.maxShared {
-		return fmt.Errorf("%w shared locks on %q", store.ErrTooMany, h.Path)
+		return fmt.Errorf("the resource has %d shared locks, the most that it may have; unlock one, or wait until one expires: %w", shared, store.ErrTooMany)
 	}
 	if !t.o.counts.add(h.UserID, t.o.maxPerUser) {
-		return fmt.Errorf("%w locks of %s", store.ErrTooMany, h.UserName)
+		return fmt.Errorf("%s has %d locks, the most that one user may have; unlock some, or wait until they expire: %w", h.UserName, t.o.maxPerUser, store.ErrTooMany)
 	}
 	for _, other := range lapsed { // the resource is taken now
 		t.forget(other)

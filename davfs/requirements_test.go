@@ -37,6 +37,16 @@ type site struct {
 	mu     sync.Mutex
 	ended  *sync.Cond
 	served int
+
+	restore []func() // see under
+}
+
+// unwrap ends what under has begun.
+func (s *site) unwrap() {
+	for _, fn := range s.restore {
+		fn()
+	}
+	s.restore = nil
 }
 
 func newSite(t testing.TB, ho HandlerOptions, o Options) *site {
@@ -81,6 +91,7 @@ func newSite(t testing.TB, ho HandlerOptions, o Options) *site {
 	s.host = strings.TrimPrefix(s.server.URL, "http://")
 	t.Cleanup(func() {
 		s.server.Close() // waits for running requests
+		s.unwrap()
 		s.sound(t)
 	})
 	return s

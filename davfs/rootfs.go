@@ -117,6 +117,15 @@ func pathError(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: name, Err: err}
 }
 
+// renameError is pathError for renames. Between two names that could be opened "another file system" means
+// that the volume is not set up right; hidden, it would tell the client that there is no such file.
+func renameError(op, name string, err error) error {
+	if err == unix.EXDEV {
+		return &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	return pathError(op, name, err)
+}
+
 // open resolves all of name without following anything.
 func (r *rootFS) open(name string, flags int, mode uint32) (int, error) {
 	if name == "" {
@@ -497,7 +506,7 @@ func (r *rootFS) Publish(s *staged, name string, noReplace bool) error {
 	if noReplace {
 		flags = unix.RENAME_NOREPLACE
 	}
-	return pathError("publish", name, rename(int(s.dir.Fd()), s.base, fd, base, flags))
+	return renameError("publish", name, rename(int(s.dir.Fd()), s.base, fd, base, flags))
 }
 
 // rename is renameat2 that does without RENAME_NOREPLACE where the file system has no
@@ -524,7 +533,7 @@ func (r *rootFS) Exchange(s *staged, name string) error {
 	defer r.done(fd)
 	err = exchange(int(s.dir.Fd()), s.base, fd, base, r.vol)
 	r.swaps.Add(1)
-	return pathError("exchange", name, err)
+	return renameError("exchange", name, err)
 }
 
 // exchange swaps two names at once; where the file system cannot, in three renames
@@ -583,7 +592,7 @@ func (r *rootFS) both(op, name string, to fileSystem, toName string, fn func(int
 		return pathError(op, toName, err)
 	}
 	defer dst.done(toFD)
-	return pathError(op, name, fn(fd, base, toFD, toBase))
+	return renameError(op, name, fn(fd, base, toFD, toBase))
 }
 
 // bottom finds the rootFS under the wrappers.
