@@ -2,9 +2,12 @@ package server
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -64,5 +67,76 @@ func TestCappedListener(t *testing.T) {
 				t.Errorf("%d warnings, want %d:\n%s", n, warnings, &log)
 			}
 		})
+	}
+}
+
+// Answers that are sent in one piece are the same as those that are not: on one connection, one after the
+// other, with and without a body, and broken off.
+func TestGatheredAnswers(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &cappedListener{Listener: inner, exempt: func(netip.Addr) bool { return false }, open: map[netip.Addr]int{}}
+	sizes := []int{0, 1, gatherFrom - 1, gatherFrom, 4096, 5000, gatherTo, gatherTo + 1, 100_000}
+	srv := &http.Server{ConnContext: withDeadline, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		lw := &response{ResponseWriter: w, conn: deadlineOf(r), hasBody: r.Method != http.MethodHead}
+		size, _ := strconv.Atoi(r.URL.Path[1:])
+		if r.URL.Query().Has("long") { // a header that does not fit into a buffer
+			lw.Header().Set("X-Long", strings.Repeat("y", 6000))
+		}
+		lw.Header().Set("Content-Length", strconv.Itoa(size))
+		if r.URL.Query().Has("same") {
+			lw.WriteHeader(http.StatusNotModified)
+			return
+		}
+		lw.WriteHeader(http.StatusOK)
+		if r.URL.Query().Has("short") {
+			size--
+		}
+		for n := 0; n < size && r.Method != http.MethodHead; n += 3000 { // in pieces of any kind
+			lw.Write(bytes.Repeat([]byte{'x'}, min(3000, size-n)))
+		}
+	})}
+	go srv.Serve(l)
+	defer srv.Close()
+	base := "http://" + inner.Addr().String() + "/"
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	for _, size := range sizes {
+		for _, query := range []string{"", "?long"} {
+			for _, method := range []string{"GET", "HEAD", "GET"} {
+				r, _ := http.NewRequestWithContext(t.Context(), method, base+strconv.Itoa(size)+query, nil)
+				a, err := client.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(a.Body)
+				a.Body.Close()
+				want := size
+				if method == "HEAD" {
+					want = 0
+				}
+				if err != nil || len(body) != want || bytes.Count(body, []byte{'x'}) != want || a.ContentLength != int64(size) {
+					t.Errorf("%s of %d bytes%s: got %d, Content-Length %d, %v", method, size, query, len(body), a.ContentLength, err)
+				}
+			}
+			a, err := client.Get(base + strconv.Itoa(size) + "?same")
+			if err != nil || a.StatusCode != http.StatusNotModified {
+				t.Fatalf("304: %v %v", a, err)
+			}
+			a.Body.Close()
+		}
+		if size == 0 {
+			continue
+		}
+		a, err := client.Get(base + strconv.Itoa(size) + "?short")
+		if err == nil {
+			_, err = io.ReadAll(a.Body)
+			a.Body.Close()
+		}
+		if err == nil {
+			t.Errorf("an answer of %d bytes that lacks one looks whole", size)
+		}
 	}
 }

@@ -125,9 +125,10 @@ func (ids *requestIDs) next(now time.Time) string {
 // it stands for: sendfile (io.ReaderFrom) and http.ResponseController still work.
 type response struct {
 	http.ResponseWriter
-	conn   *connDeadline
-	status int
-	bytes  int64
+	conn    *connDeadline
+	status  int
+	bytes   int64
+	hasBody bool // the method's answers have one
 
 	user, path, destination string
 }
@@ -188,6 +189,12 @@ func (w *response) begin(status int) {
 	w.status = status
 	now := time.Now()
 	if w.conn != nil {
+		if w.conn.plain != nil && w.hasBody && status != http.StatusNoContent && status != http.StatusNotModified {
+			if length := w.Header()["Content-Length"]; len(length) == 1 {
+				n, _ := strconv.ParseInt(length[0], 10, 64)
+				w.conn.plain.gather(n)
+			}
+		}
 		if now.Sub(w.conn.set) < answerTime/4 {
 			return
 		}
@@ -199,13 +206,17 @@ func (w *response) begin(status int) {
 
 // connDeadline is when an HTTP/1 connection last got its deadline: requests that follow each other
 // closely share one. Only the goroutine that serves the connection uses it.
-type connDeadline struct{ set time.Time }
+type connDeadline struct {
+	set   time.Time
+	plain *conn // nil under TLS
+}
 
 type connDeadlineKey struct{}
 
 // withDeadline is the server's ConnContext.
-func withDeadline(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, connDeadlineKey{}, new(connDeadline))
+func withDeadline(ctx context.Context, c net.Conn) context.Context {
+	plain, _ := c.(*conn)
+	return context.WithValue(ctx, connDeadlineKey{}, &connDeadline{plain: plain})
 }
 
 // deadlineOf gives the connection of a request; nil for HTTP/2, whose streams have deadlines of their own.

@@ -95,7 +95,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	id := s.ids.next(start)
 	w.Header()["X-Request-Id"] = []string{id}
-	lw := &response{ResponseWriter: w, conn: deadlineOf(r)}
+	lw := &response{ResponseWriter: w, conn: deadlineOf(r), hasBody: r.Method != http.MethodHead}
 	defer func() {
 		err := recover()
 		if err != nil && err != http.ErrAbortHandler {
