@@ -135,7 +135,8 @@ func (c *serve) Run(env *server.Env) (err error) {
 	files, err := davfs.New(st, davfs.Options{
 		Dir: env.Data, Sync: sync, Defaults: c.Default.Limits(), Log: log.Logger,
 		LockTimeout: time.Duration(c.DAV.LockTimeout), MaxLockTimeout: time.Duration(c.DAV.MaxLockTimeout),
-		FixedTimes: !c.DAV.LastModified, RefuseNames: c.DAV.Patterns(),
+		UploadExpiry: time.Duration(c.UploadExpiry),
+		FixedTimes:   !c.DAV.LastModified, RefuseNames: c.DAV.Patterns(),
 	})
 	if err != nil {
 		return err

@@ -64,6 +64,9 @@ type Options struct {
 	// LockTimeout is what a lock gets that asks for none or for ever, MaxLockTimeout the
 	// most it gets; zero: an hour and a day.
 	LockTimeout, MaxLockTimeout time.Duration
+
+	// UploadExpiry is how long a pending upload waits for its next byte; zero: a day.
+	UploadExpiry time.Duration
 }
 
 // Times of the background work.
@@ -98,6 +101,7 @@ type FS struct {
 	counting   chan struct{}   // counts after a crash that run
 	reconcile  sync.Mutex
 	scanning   sync.Map // IDs of folders that scanAsked counts
+	kept       keptUploads
 }
 
 // New opens the volume and makes its directories. Nothing runs until Start.
@@ -125,6 +129,9 @@ func New(st *store.Store, o Options) (*FS, error) {
 		return nil, err
 	}
 	o.RefuseNames = refused
+	if o.UploadExpiry == 0 {
+		o.UploadExpiry = 24 * time.Hour
+	}
 	v, err := openVolume(o.Dir)
 	if err != nil {
 		return nil, err
@@ -133,6 +140,7 @@ func New(st *store.Store, o Options) (*FS, error) {
 		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), start: o.Now().UnixNano(),
 		folders: make(map[string]*folder), opening: make(map[string]chan struct{}),
 		sweep: make(chan struct{}, 1), counting: make(chan struct{}, 2), mostOpen: openFiles() / 4,
+		kept: keptUploads{all: make(map[string]*pending), count: make(map[string]int), past: make(map[string]pastUpload)},
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	return d, nil
@@ -152,6 +160,9 @@ func openFiles() int {
 func (d *FS) Start(ctx context.Context) error {
 	if err := d.recover(ctx); err != nil {
 		return fmt.Errorf("recover: %w", err)
+	}
+	if err := d.loadKept(ctx); err != nil {
+		return fmt.Errorf("recover uploads: %w", err)
 	}
 	if err := d.Reconcile(ctx); err != nil {
 		return err
@@ -222,6 +233,7 @@ func (d *FS) bury(ctx context.Context, id string) error {
 	if f != nil {
 		f.retire(ctx)
 	}
+	d.dropPendings(ctx, id)
 	if err := d.volume.dropFolder(id, d.o.Sync); err != nil {
 		return err
 	}
@@ -282,7 +294,7 @@ func (d *FS) Reconcile(ctx context.Context) error {
 			}
 		}
 	}
-	return d.reread(ctx)
+	return errors.Join(d.followKept(ctx), d.reread(ctx))
 }
 
 // reread brings the open folders' limits up to date and closes those that are no more.

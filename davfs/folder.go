@@ -181,7 +181,7 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	}
 	now := d.now()
 	f := &folder{
-		d: d, id: id, opened: now, root: root, ledger: &ledger{used: row.Usage}, names: new(nameTable),
+		d: d, id: id, opened: now, root: root, ledger: &ledger{used: row.Usage, reserved: d.keptReserve(id)}, names: new(nameTable),
 		props: newPropTable(d.st, id, index, languages), ready: make(chan struct{}), marked: row.Dirty,
 		lastStamp: now.UnixNano(), versions: make(map[string]uint64), announced: make(map[string]int),
 	}

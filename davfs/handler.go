@@ -65,7 +65,7 @@ func (d *FS) Handler(a Access, o HandlerOptions) *Handler {
 		o.Log = d.log
 	}
 	return &Handler{
-		d: d, access: a, o: o, log: o.Log, pacing: pacing{stall: 60 * time.Second, window: 30 * time.Second, bytes: 16 << 10},
+		d: d, access: a, o: o, log: o.Log, pacing: bodyPacing,
 		propfinds: bodyCache[propfind]{limit: maxXMLBody, parse: parsePropfind},
 		lockinfos: bodyCache[lockInfo]{limit: maxLockBody, parse: parseLockinfo},
 	}
@@ -360,6 +360,15 @@ type pacing struct {
 	stall  time.Duration // without a byte, beyond a window
 	window time.Duration
 	bytes  int64 // that must come in a window
+}
+
+// bodyPacing is that of all doors.
+var bodyPacing = pacing{stall: 60 * time.Second, window: 30 * time.Second, bytes: 16 << 10}
+
+// PacedBody is the body of a request to another door than WebDAV's, with the moving deadlines that
+// uploads have here. Read it in place of r.Body, which net/http looks at itself.
+func (d *FS) PacedBody(w http.ResponseWriter, r *http.Request) io.Reader {
+	return &pacedBody{ReadCloser: r.Body, pacing: bodyPacing, control: http.NewResponseController(w)}
 }
 
 // pacedBody is a request body whose sender must keep going. There is no limit on how long

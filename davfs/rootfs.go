@@ -35,6 +35,8 @@ type fileSystem interface {
 	List(name string, fn func(Info) error) error
 	// Stage begins a file, or a directory, that nobody sees until Publish.
 	Stage(dir bool) (*staged, error)
+	// Keep opens the file of the pending upload id at its beginning, or makes it; size is what it holds.
+	Keep(id string, create bool) (s *staged, size int64, err error)
 	// Publish moves what is staged to name: atomically, replacing a file that is there.
 	// With noReplace an existing name is fs.ErrExist.
 	Publish(s *staged, name string, noReplace bool) error
@@ -422,6 +424,30 @@ func (r *rootFS) Stage(dir bool) (*staged, error) {
 	}
 	s.file = os.NewFile(uintptr(fd), s.base)
 	return s, nil
+}
+
+// Keep implements fileSystem.
+func (r *rootFS) Keep(id string, create bool) (*staged, int64, error) {
+	b := r.vol.kept
+	s := &staged{vol: r.vol, dir: b.dir, root: b.root, base: id}
+	if create {
+		fd, err := createAt(int(b.dir.Fd()), id, r.modes)
+		if err != nil {
+			return nil, 0, pathError("stage", id, err)
+		}
+		s.file = os.NewFile(uintptr(fd), id)
+		return s, 0, nil
+	}
+	f, err := b.root.OpenFile(id, os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	i, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	s.file = f
+	return s, i.Size(), nil
 }
 
 // createAt makes a new regular file, with the folder's mode and owner.

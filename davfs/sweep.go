@@ -159,6 +159,7 @@ func (d *FS) flushLoop() {
 		d.listings.expire(time.Now())
 		if n%10 == 0 {
 			d.expireLocks()
+			d.expireKept()
 			d.closeIdle()
 		}
 	}

@@ -43,6 +43,7 @@ type Config struct {
 	LogLevel     slog.Level     `help:"Least important lines to log: debug, info, warn or error." default:"info" env:"DAVIT_LOG_LEVEL" placeholder:"LEVEL"`
 	PlainBasic   bool           `name:"allow-plain-basic" help:"Take passwords over unencrypted connections from other machines. Anybody on the way can read them." env:"DAVIT_ALLOW_PLAIN_BASIC"`
 	PlainBody    bool           `name:"allow-plain-body" help:"Take signed requests of API versions from v4.20181215 on, whose bodies are not signed, over unencrypted connections." env:"DAVIT_ALLOW_PLAIN_BODY"`
+	UploadExpiry Duration       `help:"How long an unfinished resumable upload waits for its next byte." default:"24h" env:"DAVIT_UPLOAD_EXPIRY" placeholder:"TIME"`
 	FirstFolder  string         `help:"At the first start also create this folder for admin; print how to mount it." env:"DAVIT_FIRST_FOLDER" placeholder:"TITLE"`
 	Default      DefaultsConfig `embed:"" prefix:"default-" group:"Limits of users who have none of their own (0 is no limit):"`
 	DAV          WebDAVConfig   `embed:"" prefix:"dav-" group:"WebDAV (section \"dav:\" of the file):"`
@@ -92,6 +93,9 @@ func (c *Config) Validate() error {
 		if v == store.Default {
 			return fmt.Errorf("--default-max-%s: there is nothing above the server's own default", name)
 		}
+	}
+	if c.UploadExpiry <= 0 {
+		return errors.New("--upload-expiry must be more than 0")
 	}
 	if c.DAV.MaxFileSize < 0 {
 		return errors.New("--dav-max-file-size: there is no default above it")

@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 
 	"davit/auth"
+	"davit/davfs"
 	"davit/store"
 
 	"github.com/labstack/echo/v4"
@@ -44,6 +46,9 @@ func problemOf(err error) (status int, kind, title string) {
 	var params *paramError
 	var retry *auth.RetryError
 	var routed *echo.HTTPError
+	if status, kind, title := uploadProblem(err); status != 0 {
+		return status, kind, title
+	}
 	switch {
 	case errors.As(err, &auths):
 		return 400, "invalid-auth-params", "Missing or invalid authorization parameters."
@@ -91,10 +96,71 @@ func problemOf(err error) (status int, kind, title string) {
 	return 500, "internal-server-error", "Internal server error."
 }
 
+// uploadProblem is problemOf for what has another answer if an upload is concerned; status 0 for
+// all else.
+func uploadProblem(err error) (status int, kind, title string) {
+	up := (*uploadError)(nil)
+	if !errors.As(err, &up) {
+		return 0, "", ""
+	}
+	var offset *davfs.OffsetError
+	var routed *echo.HTTPError
+	switch {
+	case errors.Is(err, errTusVersion):
+		return 412, "tus-version", "Another version of the tus protocol."
+	case errors.Is(err, errChunkType):
+		return 415, "unsupported-media-type", "Unsupported media type."
+	case errors.As(err, &offset):
+		return 409, "upload-offset", "The upload stands at another offset."
+	case errors.Is(err, davfs.ErrChecksum):
+		return 460, "checksum-mismatch", "Checksum mismatch."
+	case errors.Is(err, davfs.ErrExpired):
+		return 410, "upload-expired", "The upload has expired."
+	case errors.Is(err, davfs.ErrWriting):
+		return 423, "upload-busy", "The upload is in use."
+	case errors.Is(err, davfs.ErrBroken):
+		return 408, "upload-broken", "The body ended early."
+	case errors.Is(err, davfs.ErrTooLong):
+		return 413, "upload-too-long", "The body or the file is too large."
+	case errors.Is(err, davfs.ErrLength):
+		return 400, "invalid-api-params", "Missing or invalid API parameters."
+	case errors.Is(err, store.ErrTooMany) && !errors.As(err, new(*auth.RetryError)):
+		return 429, "too-many-uploads", "Too many unfinished uploads."
+	case errors.Is(err, store.ErrQuota):
+		return 507, "quota-exceeded", "The folder's limit is reached."
+	case davfs.OutOfSpace(err):
+		return 507, "storage-full", "The storage is full."
+	case errors.Is(err, store.ErrLocked):
+		return 423, "locked", "The file is locked."
+	case errors.Is(err, store.ErrChanged):
+		return 412, "precondition-failed", "Precondition failed."
+	case errors.Is(err, davfs.ErrNoParent):
+		return 409, "no-parent", "The collection of the file does not exist."
+	case errors.Is(err, davfs.ErrIsCollection):
+		return 409, "is-collection", "There is a collection at this name."
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return 400, "invalid-api-params", "Missing or invalid API parameters."
+	case errors.Is(err, fs.ErrNotExist) && !errors.As(err, &routed):
+		return 404, "upload-not-found", "No such upload or folder."
+	}
+	return 0, "", ""
+}
+
 // message is what the client is told beside the title. An internal error's text stays in the log.
 func message(err error, status int) string {
 	var params *paramError
 	var auths *auth.ParamError
+	if known, _, _ := uploadProblem(err); known != 0 {
+		switch known {
+		case 404:
+			return "you have no such upload, or see no such folder"
+		case 507:
+			if full := (*davfs.VolumeError)(nil); !errors.Is(err, store.ErrQuota) && !errors.As(err, &full) {
+				return "the volume is full"
+			}
+		}
+		return err.Error()
+	}
 	switch {
 	case errors.As(err, &params):
 		return params.Error()
@@ -155,7 +221,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch status {
 	case 401:
 		h["WWW-Authenticate"] = []string{"BackendAI", `Basic realm="Davit", charset="UTF-8"`, `Bearer realm="Davit"`}
-	case 429, 503:
+	case 423, 429, 503:
 		var retry *auth.RetryError
 		if errors.As(err, &retry) && retry.After > 0 {
 			h.Set("Retry-After", strconv.FormatInt(int64((retry.After+time.Second-1)/time.Second), 10))

@@ -77,6 +77,12 @@ func defaultConfig(t *testing.T) *Config {
 // newHouse starts a server whose configuration change may alter.
 func newHouse(t *testing.T, change ...func(*Config)) *house {
 	t.Helper()
+	return newHouseWith(t, func(*davfs.Options) {}, change...)
+}
+
+// newHouseWith is newHouse with other options of the folders' files.
+func newHouseWith(t *testing.T, files func(*davfs.Options), change ...func(*Config)) *house {
+	t.Helper()
 	cfg := defaultConfig(t)
 	for _, c := range change {
 		c(cfg)
@@ -92,7 +98,9 @@ func newHouse(t *testing.T, change ...func(*Config)) *house {
 		Now: h.clock.now, Log: log.Logger, Secret: bytes.Repeat([]byte{7}, 32), Client: peers.Client,
 		AllowPlainBasic: cfg.PlainBasic, AllowPlainBody: cfg.PlainBody,
 	})
-	h.files, err = davfs.New(h.store, davfs.Options{Dir: h.dir, Sync: davfs.SyncNone, Defaults: cfg.Default.Limits(), Log: log.Logger})
+	o := davfs.Options{Dir: h.dir, Sync: davfs.SyncNone, Defaults: cfg.Default.Limits(), Log: log.Logger}
+	files(&o)
+	h.files, err = davfs.New(h.store, o)
 	if err != nil {
 		t.Fatal(err)
 	}

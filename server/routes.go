@@ -26,6 +26,8 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	e.POST("/v2/folder/create", s.as(s.createFolder))
 	e.GET("/v2/folder/:id", s.as(s.folder))
 	e.DELETE("/v2/folder/:id", s.as(s.deleteFolder))
+
+	s.uploadRoutes(e)
 	return e
 }
 

@@ -149,7 +149,7 @@ func isDAV(r *http.Request) bool {
 
 // isAPI says whether a path is one of the management API's.
 func isAPI(p string) bool {
-	if p == "/livez" || p == "/readyz" {
+	if p == "/livez" || p == "/readyz" || p == "/metrics" || strings.HasPrefix(p, "/api/") {
 		return true
 	}
 	version, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")

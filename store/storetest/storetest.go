@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		{"limits", testEffective},
 		{"locks", testLocks},
 		{"parallel locks", testParallelLocks},
+		{"uploads", testUploads},
 		{"properties", testProps},
 		{"properties of many paths", testManyProps},
 		{"copied properties", testCopyProps},
