@@ -116,12 +116,12 @@ type pending struct {
 	row      store.Upload
 	size     int64       // bytes that count; while a chunk with a checksum comes, those before it
 	reserved store.Usage // that the folder's ledger holds for it
-	turn     *turn
+	turn     *pendingTurn
 	over     bool // complete, dropped or expired
 }
 
-// turn is one request's use of a pending upload.
-type turn struct {
+// pendingTurn is one request's use of a pending upload.
+type pendingTurn struct {
 	last  atomic.Int64 // when a byte came, ns since 1970
 	taken atomic.Bool  // somebody else wants it
 	stop  func()
@@ -386,8 +386,8 @@ func (t *Tree) pending(id string) (*pending, error) {
 
 // take gets the turn. A request that has it is waited for a little; if it is silent, or force is
 // set, it is made to end. ErrWriting; fs.ErrNotExist if the upload is over.
-func (u *pending) take(ctx context.Context, stop func(), force bool) (*turn, error) {
-	mine := &turn{stop: stop, ended: make(chan struct{})}
+func (u *pending) take(ctx context.Context, stop func(), force bool) (*pendingTurn, error) {
+	mine := &pendingTurn{stop: stop, ended: make(chan struct{})}
 	mine.last.Store(time.Now().UnixNano())
 	begun := time.Now()
 	for {
@@ -428,7 +428,7 @@ func (u *pending) take(ctx context.Context, stop func(), force bool) (*turn, err
 	}
 }
 
-func (u *pending) release(mine *turn) {
+func (u *pending) release(mine *pendingTurn) {
 	u.mu.Lock()
 	u.turn = nil
 	u.mu.Unlock()
@@ -479,7 +479,7 @@ func (t *Tree) again(was Pending, c Chunk) error {
 }
 
 // append does the work of AppendPending, in turn.
-func (t *Tree) append(ctx context.Context, u *pending, mine *turn, c Chunk) (Pending, error) {
+func (t *Tree) append(ctx context.Context, u *pending, mine *pendingTurn, c Chunk) (Pending, error) {
 	d := t.f.d
 	if c.Offset != u.size {
 		return u.view(), &OffsetError{u.size}
@@ -548,7 +548,7 @@ func (d *FS) savePending(ctx context.Context, u *pending, row store.Upload, sure
 }
 
 // receivePending takes the body, until most bytes are there, and makes durable what it keeps of it.
-func (t *Tree) receivePending(ctx context.Context, u *pending, mine *turn, s *staged, c Chunk, most int64) (fault error) {
+func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn, s *staged, c Chunk, most int64) (fault error) {
 	d := t.f.d
 	start, size := u.size, u.size
 	sure := d.o.Sync != SyncNone
@@ -756,7 +756,7 @@ func (v *volume) dropKept(id string) error {
 // expirePending ends an upload whose time has come, if nobody sends to it. It says whether the
 // upload is over.
 func (d *FS) expirePending(u *pending, now time.Time) bool {
-	mine := &turn{stop: func() {}, ended: make(chan struct{})}
+	mine := &pendingTurn{stop: func() {}, ended: make(chan struct{})}
 	u.mu.Lock()
 	if u.over {
 		u.mu.Unlock()
@@ -937,6 +937,15 @@ func (v *volume) keptSize(row store.Upload) (int64, error) {
 		return size, f.Sync()
 	}
 	return size, nil
+}
+
+// Refusal gives the status and the text of an error that has them already, as WebDAV's own refusals do.
+func Refusal(err error) (status int, text string, ok bool) {
+	var known *statusError
+	if errors.As(err, &known) {
+		return known.Status, known.Text, true
+	}
+	return 0, "", false
 }
 
 // OutOfSpace says whether the disk, and no limit of a folder, refused.

@@ -213,7 +213,7 @@ func TestPAR2_Options(t *testing.T) {
 }
 
 func TestPAR2_Refusals(t *testing.T) {
-	h := newHouse(t, func(c *Config) { c.DAV.MaxFileSize = 5000 })
+	h := newHouseWith(t, func(o *davfs.Options) { o.RefuseNames = []string{"*.tmp"} }, func(c *Config) { c.DAV.MaxFileSize = 5000 })
 	ann, bob := h.caller("ann"), h.caller("bob")
 	id := ann.limited("docs", 1000, 3)
 	small := ann.limited("one file", 1000, 1)
@@ -254,6 +254,7 @@ func TestPAR2_Refusals(t *testing.T) {
 		{"long name", 400, "invalid-api-params", []string{"Upload-Length: 1", in(strings.Repeat("a", 256))}},
 		{"filename with a slash", 400, "invalid-api-params", []string{"Upload-Length: 1", "Upload-Metadata: " + meta("folder", id, "filename", "a/b")}},
 		{"bad mtime", 400, "invalid-api-params", []string{"Upload-Length: 1", in("a") + "," + meta("mtime", "1.5")}},
+		{"refused name", 403, "upload-refused", []string{"Upload-Length: 1", in("dir/a.tmp")}},
 		{"unknown folder", 404, "upload-not-found", []string{"Upload-Length: 1", "Upload-Metadata: " + meta("folder", "nowhere", "path", "a")}},
 		{"no parent", 409, "no-parent", []string{"Upload-Length: 1", in("none/a")}},
 		{"parent is a file", 409, "no-parent", []string{"Upload-Length: 1", in("there.txt/a")}},
