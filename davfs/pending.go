@@ -939,15 +939,6 @@ func (v *volume) keptSize(row store.Upload) (int64, error) {
 	return size, nil
 }
 
-// Refusal gives the status and the text of an error that has them already, as WebDAV's own refusals do.
-func Refusal(err error) (status int, text string, ok bool) {
-	var known *statusError
-	if errors.As(err, &known) {
-		return known.Status, known.Text, true
-	}
-	return 0, "", false
-}
-
 // OutOfSpace says whether the disk, and no limit of a folder, refused.
 func OutOfSpace(err error) bool {
 	return errors.Is(err, store.ErrNoSpace) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)

@@ -143,9 +143,6 @@ func uploadProblem(err error) (status int, kind, title string) {
 	case errors.Is(err, fs.ErrNotExist) && !errors.As(err, &routed):
 		return 404, "upload-not-found", "No such upload or folder."
 	}
-	if status, _, ok := davfs.Refusal(err); ok && status < 500 {
-		return status, "upload-refused", "The upload is refused."
-	}
 	return 0, "", ""
 }
 

@@ -254,7 +254,7 @@ func TestPAR2_Refusals(t *testing.T) {
 		{"long name", 400, "invalid-api-params", []string{"Upload-Length: 1", in(strings.Repeat("a", 256))}},
 		{"filename with a slash", 400, "invalid-api-params", []string{"Upload-Length: 1", "Upload-Metadata: " + meta("folder", id, "filename", "a/b")}},
 		{"bad mtime", 400, "invalid-api-params", []string{"Upload-Length: 1", in("a") + "," + meta("mtime", "1.5")}},
-		{"refused name", 403, "upload-refused", []string{"Upload-Length: 1", in("dir/a.tmp")}},
+		{"refused name", 403, "generic-forbidden", []string{"Upload-Length: 1", in("dir/a.tmp")}},
 		{"unknown folder", 404, "upload-not-found", []string{"Upload-Length: 1", "Upload-Metadata: " + meta("folder", "nowhere", "path", "a")}},
 		{"no parent", 409, "no-parent", []string{"Upload-Length: 1", in("none/a")}},
 		{"parent is a file", 409, "no-parent", []string{"Upload-Length: 1", in("there.txt/a")}},
