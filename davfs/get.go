@@ -37,7 +37,7 @@ func (h *Handler) serveGet(q *request) error {
 }
 
 // contentSafety keeps a browser from running what a user stored, in the page's origin (SEC-6).
-var contentSafety = struct{ policy, sniff []string }{[]string{"default-src 'none'; sandbox"}, []string{"nosniff"}}
+var contentSafety = struct{ policy, sniff, disposition []string }{[]string{"default-src 'none'; sandbox"}, []string{"nosniff"}, []string{"attachment"}}
 
 var acceptRanges = []string{"bytes"}
 
@@ -49,6 +49,7 @@ func (h *Handler) sendFile(q *request, f *os.File, i Info) error {
 	head["Accept-Ranges"] = acceptRanges
 	head["Content-Security-Policy"] = contentSafety.policy
 	head["X-Content-Type-Options"] = contentSafety.sniff
+	head["Content-Disposition"] = contentSafety.disposition // under the name that the URL has
 	if q.conditional() {
 		if err := h.checkConditions(q, true, i); err != nil {
 			return err

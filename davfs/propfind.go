@@ -138,17 +138,26 @@ func (l *propLister) answer(depth int) error {
 	return l.resources(depth)
 }
 
-// prefer reads Prefer (RFC 7240, RFC 8144) and its older form Brief.
+// prefer reads Prefer (RFC 7240, RFC 8144) and its older form Brief. Of a preference that is given twice the
+// first counts.
 func (l *propLister) prefer(head http.Header) {
+	returns := false
 	for _, line := range head["Prefer"] {
 		for p := range strings.SplitSeq(line, ",") {
-			switch strings.ToLower(strings.Trim(p, " \t")) {
-			case "return=minimal":
-				l.missing = false
-				l.applied = append(l.applied, "return=minimal")
+			p, _, _ = strings.Cut(p, ";") // its parameters
+			name, value, _ := strings.Cut(p, "=")
+			switch strings.ToLower(strings.Trim(name, " \t")) {
+			case "return":
+				if !returns && strings.EqualFold(strings.Trim(value, " \t\""), "minimal") {
+					l.missing = false
+					l.applied = append(l.applied, "return=minimal")
+				}
+				returns = true
 			case "depth-noroot":
+				if !l.noRoot {
+					l.applied = append(l.applied, "depth-noroot")
+				}
 				l.noRoot = true
-				l.applied = append(l.applied, "depth-noroot")
 			}
 		}
 	}

@@ -437,8 +437,8 @@ func TestPropfindLarge(t *testing.T) {
 	d.want(t, 204, "ann", "DELETE", "/dav/Home/big", "")
 }
 
-// TestPropfindAllocs counts allocations per member of a listing without dead properties (PER-3).
-func TestPropfindAllocs(t *testing.T) {
+// TestPER3_Allocations counts allocations per member of a listing without dead properties (PER-3).
+func TestPER3_Allocations(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	const n = 1000
 	for i := range n {

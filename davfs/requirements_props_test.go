@@ -1,10 +1,16 @@
 package davfs
 
 import (
+	"encoding/xml"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -258,5 +264,383 @@ func TestPRO11_OwnCloud(t *testing.T) {
 	}
 	if got := s.patch(t, "/dav/Home/f", set(`<oc:size xmlns:oc="`+owncloudSpace+`">1</oc:size>`)); got != "403" {
 		t.Errorf("size set: %s", got)
+	}
+}
+
+// PRO-1: the forms of a PROPFIND body, on the wire.
+func TestPRO1_Bodies(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	s.want(t, 201, "PUT", "/dav/Home/f", "f")
+	s.patch(t, "/dav/Home/f", set("<Z:a>1</Z:a>"))
+	for _, c := range []struct {
+		name, body string
+		has, lacks string // names of properties
+	}{
+		{"none", "", "DAV:getetag DAV:displayname z:a", "DAV:owner"},
+		{"blanks", " \r\n", "DAV:getetag z:a", "DAV:owner"},
+		{"allprop", allprop, "DAV:getetag DAV:creationdate z:a", "DAV:current-user-principal"},
+		{"prop", propBody("D:getetag", "Z:a"), "DAV:getetag z:a", "DAV:displayname"},
+		{"empty prop", `<propfind xmlns="DAV:"><prop/></propfind>`, "", "DAV:getetag"},
+		{"propname", `<propfind xmlns="DAV:"><propname/></propfind>`, "DAV:getetag z:a DAV:lockdiscovery", "DAV:getcontentlanguage"},
+		{"include", `<propfind xmlns="DAV:"><allprop/><include><current-user-principal/></include></propfind>`, "DAV:getetag z:a DAV:current-user-principal", "DAV:supported-report-set"},
+		{"include first", `<propfind xmlns="DAV:"><include><current-user-principal/></include><allprop/></propfind>`, "DAV:getetag DAV:current-user-principal", ""},
+		{"unknown elements", `<propfind xmlns="DAV:" x="y"><odd><prop><getetag/></prop></odd><x:prop xmlns:x="other:"/><prop><x:getetag xmlns:x="other:"/><getetag><inner/>text</getetag></prop><!-- c --><?pi?></propfind>`, "DAV:getetag", "other:getetag"},
+		{"byte order mark", "\ufeff" + allprop, "DAV:getetag", ""},
+	} {
+		props := s.want(t, 207, "PROPFIND", "/dav/Home/f", c.body, "Depth: 0").props(t)["/dav/Home/f"]
+		for name := range strings.FieldsSeq(c.has) {
+			if _, ok := props[name]; !ok {
+				t.Errorf("%s: no %s in %v", c.name, name, props)
+			}
+		}
+		for name := range strings.FieldsSeq(c.lacks) {
+			if _, ok := props[name]; ok {
+				t.Errorf("%s: %s in %v", c.name, name, props)
+			}
+		}
+	}
+	for _, bad := range []string{
+		"x", "<propfind", `<propfind xmlns="DAV:">`, `<propfind xmlns="DAV:"><prop><x:a/></prop></propfind>`, `<propfind xmlns="DAV:"><prop xmlns:x=""><x:a/></prop></propfind>`,
+		`<propfind xmlns="DAV:"><prop xmlns:x=""/></propfind>`, `<propfind xmlns="DAV:"/>`, `<propfind xmlns="DAV:"><prop/><allprop/></propfind>`, `<propfind><prop/></propfind>`, `<x xmlns="DAV:"/>`,
+		`<propfind xmlns="DAV:"><prop></propfind>`, `<propfind xmlns="DAV:"><prop a="1" a="2"/></propfind>`, `<propfind xmlns="DAV:"><prop/></propfind><x/>`, `<propfind xmlns="DAV:"><prop>&x;</prop></propfind>`, "<propfind xmlns=\"DAV:\"><prop/>\xff</propfind>",
+	} {
+		s.want(t, 400, "PROPFIND", "/dav/Home/f", bad, "Depth: 0")
+	}
+}
+
+// PRO-5: a tag tells every version from every other, and stays while the content does.
+func TestPRO5_Tags(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	s.want(t, 201, "MKCOL", "/dav/Home/d", "")
+	s.want(t, 201, "MKCOL", "/dav/Home/d/sub", "")
+	s.want(t, 201, "MKCOL", "/dav/Home/beside", "")
+	s.want(t, 201, "PUT", "/dav/Home/d/f", "0")
+	seen := map[string]bool{}
+	for i := range 200 { // equal size, within one tick, and with one time
+		a := s.want(t, 204, "PUT", "/dav/Home/d/f", fmt.Sprint(i%10), "X-OC-Mtime: 1500000000")
+		etag := a.header.Get("ETag")
+		if seen[etag] || !strings.HasPrefix(etag, `"`) || !strings.HasSuffix(etag, `"`) || strings.ContainsAny(etag, `/\`) || strings.Count(etag, `"`) != 2 {
+			t.Fatalf("tag %s", etag)
+		}
+		seen[etag] = true
+	}
+	file := s.etag(t, "/dav/Home/d/f")
+	if got := strings.ReplaceAll(s.propOf(t, "/dav/Home/d/f", "DAV:", "getetag"), "&#34;", `"`); got != file {
+		t.Errorf("PROPFIND says %s, HEAD %s", got, file)
+	}
+	token := s.lock(t, "/dav/Home/d/f")
+	s.want(t, 207, "PROPPATCH", "/dav/Home/d/f", patchBody(set("<Z:a>1</Z:a><A:executable>T</A:executable>")), "If: (<"+token+">)")
+	s.want(t, 204, "UNLOCK", "/dav/Home/d/f", "", "Lock-Token: <"+token+">")
+	s.read(t, "/dav/Home/d/f")
+	if got := s.etag(t, "/dav/Home/d/f"); got != file {
+		t.Errorf("the content is the same, the tag was %s and is %s", file, got)
+	}
+
+	// A collection's tag changes with everything below it, and with nothing else.
+	all := []string{"/dav/Home/", "/dav/Home/d/", "/dav/Home/d/sub/", "/dav/Home/beside/"}
+	for _, c := range []struct {
+		method, target, body, to string
+		changes                  string // which of all
+	}{
+		{"PUT", "/dav/Home/d/f", "new", "", "0 1"},
+		{"PUT", "/dav/Home/d/sub/g", "new", "", "0 1 2"},
+		{"PROPPATCH", "/dav/Home/d/sub/g", patchBody(set("<Z:a>1</Z:a>")), "", "0 1 2"},
+		{"MKCOL", "/dav/Home/d/sub/new", "", "", "0 1 2"},
+		{"COPY", "/dav/Home/d/f", "", "/dav/Home/d/copy", "0 1"},
+		{"MOVE", "/dav/Home/d/copy", "", "/dav/Home/beside/moved", "0 1 3"},
+		{"DELETE", "/dav/Home/d/sub/new", "", "", "0 1 2"},
+		{"GET", "/dav/Home/d/f", "", "", ""},
+		{"PROPFIND", "/dav/Home/d/", "", "", ""},
+		{"PUT", "/dav/Other/elsewhere", "x", "", ""},
+		{"COPY", "/dav/Home/d/f", "", "/dav/Other/copy", ""},
+	} {
+		var before, changed []string
+		for _, target := range all {
+			before = append(before, s.propOf(t, target, "DAV:", "getetag"))
+		}
+		if a := s.do(t, c.method, c.target, c.body, "Destination: "+c.to, "Depth: infinity"); a.status >= 400 && c.method != "PROPFIND" {
+			t.Fatalf("%s %s: %d", c.method, c.target, a.status)
+		}
+		for n, target := range all {
+			if s.propOf(t, target, "DAV:", "getetag") != before[n] {
+				changed = append(changed, fmt.Sprint(n))
+			}
+		}
+		if got := strings.Join(changed, " "); got != c.changes {
+			t.Errorf("%s %s changes %q, want %q", c.method, c.target, got, c.changes)
+		}
+	}
+}
+
+// PRO-6: dead properties come back equal as XML: names with their namespaces, attributes, elements and
+// characters. Comments and processing instructions may go (RFC 4918, section 4.3).
+func TestPRO6_ComeBackEqual(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	s.want(t, 201, "PUT", "/dav/Home/f", "f")
+	for n, c := range []string{
+		`<a xmlns="z:">text</a>`,
+		`<a xmlns=""/>`,
+		`<a xmlns="z:"/>`,
+		`<p:a xmlns:p="z:"><p:b/><c/><d xmlns="other:"><e xmlns=""/></d></p:a>`,
+		`<p:a xmlns:p="z:" p:x="1" x="2" xml:lang="de">mixed <p:b>text</p:b> tail</p:a>`,
+		`<a xmlns="z:" x="&lt;&amp;&quot;'&#9;&#10;&#13;">&lt;&amp;&gt;]]&gt; "'</a>`,
+		"<a xmlns=\"z:\">\U0001F600 \u00e4 \u4e2d\U0010FFFD</a>",
+		`<a xmlns="z:"><![CDATA[<b>&amp;</b>]]></a>`,
+		"<a xmlns=\"z:\">  blanks\n\tand lines  </a>",
+		`<a xmlns="z:"><!-- gone -->kept<?pi gone?></a>`,
+		`<a xmlns="z:" xmlns:q="q:" type="q:name">q:value</a>`,
+		`<D:unknown xmlns:D="DAV:"><D:href>/x</D:href></D:unknown>`,
+		`<a xmlns="&lt;odd&gt;:"/>`,
+		"<\u00e4:\u00f6 xmlns:\u00e4=\"\u00fc:\"/>",
+	} {
+		if got := s.patchRaw(t, `<D:propertyupdate xmlns:D="DAV:"><D:set xml:lang="en"><D:prop>`+c+`</D:prop></D:set></D:propertyupdate>`); got != 1 {
+			t.Errorf("%d: %s was not set", n, c)
+			continue
+		}
+		if !strings.Contains(c, "xml:lang") { // it has the one in whose scope it was sent
+			head := regexp.MustCompile(`^<[^ />]+`).FindString(c)
+			c = head + ` xml:lang="en"` + c[len(head):]
+		}
+		want, err := infoset(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := xml.NewDecoder(strings.NewReader(c)).Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := token.(xml.StartElement).Name
+		for _, body := range []string{"", `<D:propfind xmlns:D="DAV:"><D:prop>` + string(appendEmpty(nil, name)) + `</D:prop></D:propfind>`} {
+			a := s.want(t, 207, "PROPFIND", "/dav/Home/f", body, "Depth: 0")
+			_, inner, _ := strings.Cut(a.body, "<D:prop>")
+			inner, _, _ = strings.Cut(inner, "</D:prop>")
+			got, err := infoset(inner)
+			if err != nil || !strings.Contains(got, strings.TrimSuffix(strings.TrimPrefix(want, propOpen), propClose)) {
+				t.Errorf("%d: set %s, the answer has\n%s\n%v", n, c, inner, err)
+			}
+		}
+	}
+}
+
+// What infoset puts around every text.
+var propOpen, propClose = func() (string, string) {
+	empty, err := infoset("")
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSuffix(empty, "</>"), "</>"
+}()
+
+// patchRaw sends a PROPPATCH and counts what was done.
+func (s *site) patchRaw(t testing.TB, body string) int {
+	t.Helper()
+	return strings.Count(s.want(t, 207, "PROPPATCH", "/dav/Home/f", body).body, "HTTP/1.1 200 OK")
+}
+
+// broken breaks listings off.
+type broken struct {
+	fileSystem
+	after int
+	err   error
+}
+
+func (b *broken) bottom() *rootFS { return b.fileSystem.(*rootFS) }
+
+func (b *broken) List(name string, fn func(Info) error) error {
+	n := 0
+	err := b.fileSystem.List(name, func(i Info) error {
+		if n++; n > b.after {
+			return b.err
+		}
+		return fn(i)
+	})
+	return err
+}
+
+// PRO-14: a document is whole and well-formed, or the connection is cut.
+func TestPRO14_NeverHalf(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	const n = 400
+	s.want(t, 201, "MKCOL", "/dav/Home/d", "")
+	for i := range n {
+		if err := os.WriteFile(s.path(s.home, fmt.Sprintf("d/f%03d", i)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Scan(t.Context(), s.home.ID); err != nil {
+		t.Fatal(err)
+	}
+	b := &broken{}
+	s.under(t, s.home, func(f fileSystem) fileSystem { b.fileSystem = f; return b })
+	list := func() (status int, body string, err error) {
+		r, err := http.NewRequestWithContext(t.Context(), "PROPFIND", s.server.URL+"/dav/Home/d", strings.NewReader(propBody("D:displayname", "D:owner"))) // not kept
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetBasicAuth("ann", "secret")
+		r.Header.Set("Depth", "1")
+		res, err := s.server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		return res.StatusCode, string(text), err
+	}
+	for _, after := range []int{0, 1, 390} {
+		// Entries that cannot be read are left out of a whole document.
+		b.after, b.err = after, &unreadError{&fs.PathError{Op: "list", Path: "d/x", Err: syscall.EIO}}
+		status, body, err := list()
+		if status != 207 || err != nil || strings.Count(body, "<D:response>") != after+1 || !strings.HasSuffix(body, "</D:multistatus>\n") {
+			t.Errorf("left out after %d: %d, %v, %d bytes", after, status, err, len(body))
+		}
+		// A disk that fails before anything is sent is an error, after it an answer that does not end.
+		b.err = &fs.PathError{Op: "list", Path: "d", Err: syscall.EIO}
+		status, body, err = list()
+		if after < 100 && (status != 500 || err != nil) || after > 100 && (status != 207 || err == nil) || strings.Contains(body, "</D:multistatus>") {
+			t.Errorf("broken off after %d: %d, %v, %d bytes", after, status, err, len(body))
+		}
+	}
+	// Names that appear and vanish all the time.
+	b.after, b.err = 1<<30, nil
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			from, to := s.path(s.home, fmt.Sprintf("d/f%03d", i%n)), s.path(s.home, fmt.Sprintf("d/<&%d\">", i))
+			if os.Rename(from, to) != nil || os.Rename(to, from) != nil {
+				return
+			}
+		}
+	})
+	for range 30 {
+		status, body, err := list()
+		if status != 207 || err != nil {
+			t.Fatalf("%d, %v", status, err)
+		}
+		if _, err := infoset(strings.TrimPrefix(body, xmlHead)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	all.Wait()
+}
+
+// PRO-15: DAV: is D:, declared on the root; no DAV:location; a property is in one propstat.
+func TestPRO15_Prefix(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	s.want(t, 201, "PUT", "/dav/Home/f", "f")
+	s.want(t, 201, "MKCOL", "/dav/Home/d", "")
+	s.patch(t, "/dav/Home/f", set(`<Z:a><Z:b/></Z:a><a xmlns="y:"/>`))
+	token := s.lock(t, "/dav/Home/d/new")
+	for _, c := range []struct {
+		method, target, body string
+		headers              []string
+	}{
+		{"PROPFIND", "/dav/Home/", "", []string{"Depth: 1"}},
+		{"PROPFIND", "/dav/Home/d/", "", []string{"Depth: 1"}},
+		{"PROPFIND", "/dav/", propBody("D:getetag", "D:none", "Z:a", "A:executable", "W:Win32FileAttributes", "D:getetag"), []string{"Depth: 1"}},
+		{"PROPFIND", "/dav/Home/f", `<propfind xmlns="DAV:"><propname/></propfind>`, []string{"Depth: 0"}},
+		{"PROPFIND", "/dav/Home/f", propBody("D:owner", "D:current-user-principal", "D:current-user-privilege-set", "D:supported-report-set", "D:supportedlock", "D:lockdiscovery"), []string{"Depth: 0"}},
+		{"PROPPATCH", "/dav/Home/f", patchBody(set("<Z:q>1</Z:q><Z:q>2</Z:q><D:getetag/>"), remove("<Z:q/><D:getetag/>")), nil},
+		{"PROPFIND", "/dav/Home/", "", []string{"Depth: infinity"}},
+		{"PUT", "/dav/Home/d/new", "x", nil},
+		{"DELETE", "/dav/Home/d", "", []string{"As: bob"}},
+		{"LOCK", "/dav/Home/f", lockBody("exclusive", `<D:owner xmlns:q="q:"><q:me>x</q:me></D:owner>`), nil},
+		{"LOCK", "/dav/Home/d/new", "", []string{"If: (<" + token + ">)"}},
+	} {
+		a := s.do(t, c.method, c.target, c.body, c.headers...)
+		d := xml.NewDecoder(strings.NewReader(a.body))
+		depth, clients := 0, 0
+		names := map[string]bool{}
+		for {
+			token, err := d.RawToken()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s %s: %v in\n%s", c.method, c.target, err, a.body)
+			}
+			switch token := token.(type) {
+			case xml.StartElement:
+				depth++
+				declares := false
+				for _, attr := range token.Attr {
+					declares = declares || attr.Value == "DAV:" && attr.Name.Space == "xmlns" && attr.Name.Local == "D"
+					if attr.Value == "DAV:" && attr.Name.Space == "" {
+						t.Errorf("%s %s: DAV: is the default namespace in\n%s", c.method, c.target, a.body)
+					}
+				}
+				if depth == 1 && !declares {
+					t.Errorf("%s %s: the root does not declare D in\n%s", c.method, c.target, a.body)
+				}
+				if token.Name.Space == "" && clients == 0 && token.Name.Local != "a" {
+					t.Errorf("%s %s: <%s> has no prefix in\n%s", c.method, c.target, token.Name.Local, a.body)
+				}
+				if token.Name.Local == "location" {
+					t.Errorf("%s %s: %s", c.method, c.target, a.body)
+				}
+				if token.Name.Local == "response" {
+					names = map[string]bool{}
+				}
+				if depth == 5 && c.method != "LOCK" { // multistatus, response, propstat, prop
+					name := token.Name.Space + ":" + token.Name.Local
+					if names[name] && token.Name.Space == "D" {
+						t.Errorf("%s %s: %s is there twice in\n%s", c.method, c.target, name, a.body)
+					}
+					names[name] = true
+				}
+			case xml.EndElement:
+				depth--
+			}
+		}
+		if depth != 0 || a.body == "" {
+			t.Errorf("%s %s: %d %s", c.method, c.target, a.status, a.body)
+		}
+	}
+}
+
+// PRO-12: what of Prefer and Brief was understood is said, however it is spelled.
+func TestPRO12_Spellings(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	s.want(t, 201, "PUT", "/dav/Home/f", "f")
+	for _, c := range []struct {
+		headers         []string
+		minimal, noRoot bool
+		applied         string
+	}{
+		{[]string{"Prefer: return=minimal"}, true, false, "return=minimal"},
+		{[]string{"Prefer: Return = Minimal"}, true, false, "return=minimal"},
+		{[]string{`Prefer: return="minimal"; foo=bar`}, true, false, "return=minimal"},
+		{[]string{"Prefer: wait=10, depth-noroot;x, respond-async", "Prefer: return=minimal, return=minimal"}, true, true, "depth-noroot, return=minimal"},
+		{[]string{"Prefer: return=representation"}, false, false, ""},
+		{[]string{"Prefer: return=representation, return=minimal"}, false, false, ""}, // the first counts (RFC 7240, section 2)
+		{[]string{"Prefer: ,;=,return"}, false, false, ""},
+		{[]string{"Brief: T"}, true, false, ""},
+		{[]string{"Brief: f", "Prefer: return=minimal"}, true, false, "return=minimal"},
+	} {
+		a := s.want(t, 207, "PROPFIND", "/dav/Home/", propBody("D:getetag", "Z:none"), append(c.headers, "Depth: 1")...)
+		if got := a.header.Get("Preference-Applied"); got != c.applied || a.header.Get("Vary") != "Brief, Prefer" {
+			t.Errorf("%q: Preference-Applied %q, Vary %q", c.headers, got, a.header.Get("Vary"))
+		}
+		if strings.Contains(a.body, "none") == c.minimal || strings.Contains(a.body, "<D:href>/dav/Home/</D:href>") == c.noRoot {
+			t.Errorf("%q: %s", c.headers, a.body)
+		}
+	}
+	if a := s.want(t, 207, "PROPFIND", "/dav/", "", "Prefer: depth-noroot", "Depth: 1"); strings.Contains(a.body, "<D:href>/dav/</D:href>") || strings.Count(a.body, "<D:response>") != 4 {
+		t.Errorf("/dav/: %s", a.body)
+	}
+	a := s.want(t, 200, "PROPPATCH", "/dav/Home/f", patchBody(set("<Z:a>1</Z:a>")), "Prefer: return=minimal")
+	if a.body != "" || a.header.Get("Preference-Applied") != "return=minimal" || a.header.Get("Vary") != "Brief, Prefer" {
+		t.Errorf("PROPPATCH: %v %q", a.header, a.body)
+	}
+	s.want(t, 200, "PROPPATCH", "/dav/Home/f", patchBody(set("<Z:a>2</Z:a>")), "Brief: t")
+	if got := s.dead(t, "/dav/Home/f"); got != "2" {
+		t.Errorf("set %q", got)
 	}
 }
