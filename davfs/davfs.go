@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -93,6 +94,10 @@ type FS struct {
 	folders  map[string]*folder // open ones
 	opening  map[string]chan struct{}
 	mostOpen int // folders that stay open without a use: each is a descriptor, and uploads need some too
+
+	oweMu sync.Mutex
+	owed  []store.Intent // of changes whose rows could not follow yet
+	owing atomic.Int32   // how many
 
 	background sync.WaitGroup
 	stop       context.CancelFunc

@@ -29,6 +29,8 @@ type folder struct {
 	ready chan struct{} // closed when usage is known
 	fault error         // why counting failed; after ready guarded by changeMu
 
+	miscounted atomic.Int64 // how often usage went wrong: the folder is to be counted soon
+
 	users  int          // guarded by FS.mu
 	opened time.Time    // this time; an epoch of collection ETags
 	used   atomic.Int64 // last use by a request, ns since 1970; 0: none since opened
@@ -41,6 +43,8 @@ type folder struct {
 	savedUse  time.Time // last use that SQL was told
 	lastStamp int64     // newest modification time given out, in ns
 	scanMu    sync.Mutex
+	countAt   time.Time     // when to try again after miscounted could not be mended
+	countWait time.Duration // before that
 
 	versionMu   sync.Mutex
 	version     uint64            // of the last change below the root
@@ -132,7 +136,7 @@ func (f *folder) atRest() bool {
 	}
 	f.changeMu.Lock()
 	defer f.changeMu.Unlock()
-	return !f.marked && !f.touched
+	return !f.marked && !f.touched && f.miscounted.Load() == 0
 }
 
 // use notes that a request uses the folder. Background work does not count.

@@ -239,10 +239,16 @@ func (l *propLister) walk(dir described, href string) error {
 		}
 		dir.name = at.name
 		err := l.members(dir, at.href, func(name, href string) { todo = append(todo, place{name, href}) })
-		if err != nil && (l.q.r.Context().Err() != nil || at.name == l.q.name) {
+		switch {
+		case err == nil, errors.Is(err, fs.ErrNotExist) && at.name != l.q.name: // a collection that vanished meanwhile has no members (PRO-14)
+		case l.q.r.Context().Err() != nil || at.name == l.q.name:
 			return err
+		default: // said, because programs that keep two places alike would take what is left out for deleted
+			l.h.log.Warn("collection cannot be listed", "path", l.q.canonical(at.name), "error", err)
+			s := statusOf(err, l.q.r.Method).Status
+			l.b = append(append(append(l.b, "<D:response><D:href>"...), at.href...), "</D:href><D:status>HTTP/1.1 "...)
+			l.b = append(strconv.AppendInt(l.b, int64(s), 10), " "+http.StatusText(s)+"</D:status></D:response>\n"...)
 		}
-		// A collection that vanished meanwhile has no members (PRO-14).
 	}
 	return nil
 }

@@ -49,6 +49,43 @@ func (d *FS) Scan(ctx context.Context, id string) (store.Usage, error) {
 	return u, nil
 }
 
+// countAgain counts the folders whose usage may be wrong, until that succeeds; after a failure it waits
+// longer and longer.
+func (d *FS) countAgain() {
+	for _, f := range d.openFolders() {
+		if f.miscounted.Load() > 0 {
+			d.background.Go(func() {
+				if err := f.mendCount(d.ctx); err != nil && d.ctx.Err() == nil {
+					d.log.Error("scan folder", "folder", f.id, "error", err)
+				}
+				f.release()
+			})
+			continue
+		}
+		f.release()
+	}
+}
+
+func (f *folder) mendCount(ctx context.Context) error {
+	f.changeMu.Lock()
+	if f.d.now().Before(f.countAt) {
+		f.changeMu.Unlock()
+		return nil
+	}
+	f.countWait = min(max(2*f.countWait, flushEvery), time.Hour)
+	f.countAt = f.d.now().Add(f.countWait)
+	f.changeMu.Unlock()
+	times := f.miscounted.Load()
+	if _, err := f.d.Scan(ctx, f.id); err != nil {
+		return err
+	}
+	f.changeMu.Lock()
+	f.countAt, f.countWait = time.Time{}, 0
+	f.changeMu.Unlock()
+	f.miscounted.CompareAndSwap(times, 0) // else it went wrong once more meanwhile
+	return nil
+}
+
 // scanAsked counts a folder until no count is wanted that had not begun when it was asked for.
 func (d *FS) scanAsked(id string) {
 	for running := false; !running; _, running = d.scanning.LoadOrStore(id, true) {

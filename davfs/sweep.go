@@ -42,7 +42,7 @@ func (d *FS) recover(ctx context.Context) error {
 	return nil
 }
 
-// settleIntent looks at the disk: a rename happened or it did not (D15).
+// settleIntent finishes or undoes what an intent of the last run says (D15).
 func (d *FS) settleIntent(ctx context.Context, in store.Intent) error {
 	src, err := openRootFS(d.volume, in.FolderID, d.o.Modes)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,11 +52,40 @@ func (d *FS) settleIntent(ctx context.Context, in store.Intent) error {
 		return err
 	}
 	defer src.close()
-	is := func(r *rootFS, name string, id store.Identity) bool {
-		i, err := r.Lstat(name)
-		return err == nil && i.Identity() == id
+	dst := src
+	if in.DstFolder != "" && in.DstFolder != in.FolderID {
+		dst, err = openRootFS(d.volume, in.DstFolder, d.o.Modes)
+		if errors.Is(err, fs.ErrNotExist) {
+			return d.st.FinishIntent(ctx, in.ID, store.RowChange{})
+		}
+		if err != nil {
+			return err
+		}
+		defer dst.close()
 	}
-	var change store.RowChange
+	change, displaced, err := verdict(in, src, dst)
+	if err != nil {
+		return err
+	}
+	if displaced != nil {
+		displaced.letGo()
+		if err := src.SyncDir(parentOf(in.Path)); err != nil {
+			return err
+		}
+	}
+	return d.st.FinishIntent(ctx, in.ID, change)
+}
+
+// verdict looks at the disk: a rename happened or it did not, and says how the rows follow. What an
+// exchange left at the source's name goes to the trash.
+func verdict(in store.Intent, src, dst fileSystem) (change store.RowChange, displaced *staged, err error) {
+	is := func(f fileSystem, name string, id store.Identity) bool {
+		i, lerr := f.Lstat(name)
+		if lerr != nil && !errors.Is(lerr, fs.ErrNotExist) {
+			err = lerr // that it cannot be seen says nothing
+		}
+		return lerr == nil && i.Identity() == id
+	}
 	switch in.Kind {
 	case intentRemove:
 		if !is(src, in.Path, in.Subject) {
@@ -66,26 +95,22 @@ func (d *FS) settleIntent(ctx context.Context, in store.Intent) error {
 		if is(src, in.Path, in.Subject) {
 			change.Renew = []store.Renewal{{FolderID: in.FolderID, Path: in.Path, Identity: in.Subject}}
 		}
-	case intentMove, intentExchange:
-		dst, err := openRootFS(d.volume, in.DstFolder, d.o.Modes)
-		if errors.Is(err, fs.ErrNotExist) {
+	case intentCopy:
+		if !is(dst, in.DstPath, in.Subject) {
+			change.Removes = []store.Place{{FolderID: in.FolderID, Path: in.Path}}
 			break
 		}
-		if err != nil {
-			return err
+		change.Moves = []store.Move{{FromFolder: in.FolderID, From: in.Path, ToFolder: in.DstFolder, To: in.DstPath}}
+		if in.Displaced != (store.Identity{}) {
+			change.Removes = []store.Place{{FolderID: in.DstFolder, Path: in.DstPath}}
 		}
-		defer dst.close()
+	case intentMove, intentExchange:
 		if !is(dst, in.DstPath, in.Subject) {
 			break
 		}
 		if in.Kind == intentExchange && is(src, in.Path, in.Displaced) {
-			old, err := src.Trash(in.Path)
-			if err != nil {
-				return err
-			}
-			old.letGo()
-			if err := src.SyncDir(parentOf(in.Path)); err != nil {
-				return err
+			if displaced, err = src.Trash(in.Path); err != nil {
+				return store.RowChange{}, nil, err
 			}
 		}
 		change.Moves = []store.Move{{FromFolder: in.FolderID, From: in.Path, ToFolder: in.DstFolder, To: in.DstPath}}
@@ -93,7 +118,7 @@ func (d *FS) settleIntent(ctx context.Context, in store.Intent) error {
 			change.Removes = []store.Place{{FolderID: in.DstFolder, Path: in.DstPath}}
 		}
 	}
-	return d.st.FinishIntent(ctx, in.ID, change)
+	return change, displaced, err
 }
 
 func names(f fs.FS) ([]string, error) {
@@ -157,6 +182,10 @@ func (d *FS) flushLoop() {
 			d.log.Error("write usage", "error", err)
 		}
 		d.listings.expire(time.Now())
+		if err := d.repay(d.ctx, ""); err != nil && d.ctx.Err() == nil {
+			d.log.Error("rows of changes on disk", "error", err)
+		}
+		d.countAgain()
 		if n%10 == 0 {
 			d.expireLocks()
 			d.expireKept()
@@ -204,7 +233,7 @@ func (f *folder) toSave(ctx context.Context, closing bool) (u store.FolderUsage,
 	changed := f.ledger.changed
 	f.ledger.changed = false
 	f.ledger.mu.Unlock()
-	if f.marked && f.running == 0 && (closing || f.d.now().Sub(f.last) >= restBefore) {
+	if f.marked && f.running == 0 && len(f.d.debts(f.id)) == 0 && f.miscounted.Load() == 0 && (closing || f.d.now().Sub(f.last) >= restBefore) {
 		u.Clean = true
 		if err := f.d.st.SaveUsage(ctx, []store.FolderUsage{u}); err != nil {
 			return u, false, err

@@ -90,9 +90,17 @@ func (x *transfer) change(ctx context.Context, fn func() error) error {
 	if first.f.id > second.f.id {
 		first, firstName, second, secondName = second, secondName, first, firstName
 	}
-	return first.change(ctx, []string{firstName}, func() error {
-		return second.change(ctx, []string{secondName}, fn)
-	})
+	for {
+		err := first.changeOnce(ctx, []string{firstName}, func() error {
+			return second.changeOnce(ctx, []string{secondName}, fn)
+		})
+		if err != errOwed {
+			return err
+		}
+		if err := errors.Join(first.f.d.repay(ctx, first.f.id), second.f.d.repay(ctx, second.f.id)); err != nil {
+			return err
+		}
+	}
 }
 
 // Move renames a file or a collection, also into another folder. The destination, if
@@ -140,7 +148,7 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 		if swap {
 			if trashed, err = t.f.fs.Trash(name); err != nil {
 				if undo := t.f.fs.Swap(name, x.dst.f.fs, x.to); undo != nil {
-					return errors.Join(err, undo) // the intent stays: start-up takes the old one away
+					return rows.leave(errors.Join(err, undo)) // the intent stays: the old one is taken away later
 				}
 				return rows.cancel(ctx, err)
 			}
@@ -194,25 +202,27 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 			return err
 		}
 		swap := exists && (src.Dir || old.Dir)
+		rows, err := x.intendCopy(ctx, made, old, swap)
+		if err != nil {
+			return err
+		}
 		if swap {
 			defer x.dst.f.moving()()
 			err = x.dst.f.fs.exchange(made.staged, x.to, made.reserved)
-			displaced = made.staged
 		} else {
 			err = x.dst.f.fs.publish(made.staged, x.to, !exists, made.reserved)
 		}
 		if err != nil {
-			displaced = nil
-			return err
+			return rows.cancel(ctx, err)
+		}
+		if swap {
+			displaced = made.staged
 		}
 		made.staged, made.reserved = nil, store.Usage{}
 		created = !exists
-		if swap {
-			x.dst.f.locks.removeTree(x.to)
-		}
 		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
 		x.dst.f.changed(src.change(), x.to)
-		return x.copyProps(ctx, made.props, swap)
+		return rows.copied(ctx, swap)
 	})
 	if displaced != nil {
 		x.dst.f.d.background.Go(func() {
@@ -227,41 +237,45 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 	return created, x.dst.f.syncDirs(parentOf(x.to))
 }
 
-// copyProps gives the copy its own dead properties; props are the new identities by
-// destination name. Rows of what the copy replaced go.
-func (x *transfer) copyProps(ctx context.Context, props map[string]store.Identity, swapped bool) error {
-	if len(props) == 0 && x.dst.f.props.empty(x.to) && !swapped {
-		return nil
+// intendCopy commits what a copy does to rows: the dead properties of the copy are written, to wait for it where
+// they belong to nothing; those of what it replaces, and the locks on a replaced tree, will end.
+func (x *transfer) intendCopy(ctx context.Context, made *copying, old Info, swap bool) (*rowChange, error) {
+	f := x.dst.f
+	rows := &rowChange{f: f, name: x.to, needed: len(made.props) > 0 || !f.props.empty(x.to) || swap && f.locks.any(x.to)}
+	if !rows.needed {
+		return rows, nil
 	}
-	ctx = context.WithoutCancel(ctx)
-	if swapped {
-		gone := store.RowChange{Removes: []store.Place{{FolderID: x.dst.f.id, Path: x.to}}}
-		if err := x.dst.f.d.st.FinishIntent(ctx, "", gone); err != nil {
-			return fmt.Errorf("properties of the replaced: %w", err)
+	in := store.Intent{Kind: intentCopy, Path: copiedRows(made.staged), DstFolder: f.id, DstPath: x.to, Subject: made.top}
+	if swap {
+		in.Displaced = old.Identity()
+	}
+	waiting := make(map[string]store.Identity, len(made.props))
+	for name, id := range made.props {
+		waiting[in.Path+name[len(x.to):]] = id
+	}
+	if len(waiting) > 0 {
+		if err := f.d.st.CopyProps(ctx, x.src.f.id, x.name, f.id, in.Path, waiting, true); err != nil {
+			return nil, fmt.Errorf("copy properties: %w", err)
 		}
 	}
-	if len(props) > 0 || !x.dst.f.props.empty(x.to) {
-		if err := x.dst.f.d.st.CopyProps(ctx, x.src.f.id, x.name, x.dst.f.id, x.to, props, true); err != nil {
-			return fmt.Errorf("copy properties: %w", err)
-		}
+	// Until the intent is there a crash leaves rows that belong to nothing; the count after it drops them.
+	if err := rows.intend(ctx, in); err != nil {
+		gone := store.RowChange{Removes: []store.Place{{FolderID: f.id, Path: in.Path}}}
+		return nil, errors.Join(err, f.d.st.FinishIntent(context.WithoutCancel(ctx), "", gone))
 	}
-	languages := make(map[string]string)
-	for n := range props {
-		from := x.name + n[len(x.to):]
-		languages[n] = x.src.f.props.language(from, x.src.f.props.identity(from))
+	for name, id := range waiting {
+		from := x.name + name[len(in.Path):]
+		f.props.note(name, id, true)
+		f.props.setLanguage(name, x.src.f.props.language(from, x.src.f.props.identity(from)))
 	}
-	x.dst.f.props.removeTree(x.to)
-	for n, id := range props {
-		x.dst.f.props.note(n, id, true)
-		x.dst.f.props.setLanguage(n, languages[n])
-	}
-	return nil
+	return rows, nil
 }
 
 // copying is a copy that is being built in staging, reserved for as it grows.
 type copying struct {
 	*receiving
 	files int
+	top   store.Identity
 	props map[string]store.Identity // by destination name
 }
 
@@ -284,6 +298,7 @@ func (x *transfer) build(ctx context.Context, src, old Info, exists, shallow boo
 			in.abort()
 			return nil, err
 		}
+		c.top = id
 		x.noteProps(c, x.name, src, "", id)
 		return c, nil
 	}
@@ -382,11 +397,12 @@ func (x *transfer) buildTree(ctx context.Context, c *copying, src Info, shallow 
 	}
 	defer root.close()
 	dirs := []string{""}
-	if top, err := root.Lstat(""); err != nil {
+	top, err := root.Lstat("")
+	if err != nil {
 		return err
-	} else {
-		x.noteProps(c, x.name, src, "", top.Identity())
 	}
+	c.top = top.Identity()
+	x.noteProps(c, x.name, src, "", c.top)
 	if !shallow {
 		err = walkTree(x.src.f.fs, x.name, func(name string, i Info) error {
 			if err := ctx.Err(); err != nil {

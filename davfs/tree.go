@@ -199,9 +199,25 @@ func (t *Tree) needParent(name string) error {
 	return err
 }
 
-// change runs fn between begin and end of a change, with names locked and the
-// folder known to be there.
+// change runs fn between begin and end of a change, with names locked, the folder known to be
+// there and nothing owed in it.
 func (t *Tree) change(ctx context.Context, names []string, fn func() error) error {
+	for {
+		err := t.changeOnce(ctx, names, fn)
+		if err != errOwed {
+			return err
+		}
+		if err := t.f.d.repay(ctx, t.f.id); err != nil {
+			return err
+		}
+	}
+}
+
+// errOwed is what changeOnce returns, without having called fn, while rows of an earlier change have
+// yet to follow it.
+var errOwed = errors.New("an earlier change is not finished")
+
+func (t *Tree) changeOnce(ctx context.Context, names []string, fn func() error) error {
 	if err := t.f.begin(ctx); err != nil {
 		return err
 	}
@@ -213,6 +229,9 @@ func (t *Tree) change(ctx context.Context, names []string, fn func() error) erro
 	defer unlock()
 	if t.f.gone.Load() {
 		return t.f.errGone("")
+	}
+	if len(t.f.d.debts(t.f.id)) > 0 {
+		return errOwed
 	}
 	t.f.announce(1, names...)
 	defer t.f.announce(-1, names...)
@@ -324,19 +343,15 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 	return t.f.syncDirs(parentOf(name))
 }
 
-// discard gives back the room of what Trash took out, and has it removed. What cannot be counted
-// is found by a scan.
+// discard gives back the room of what Trash took out, and has it removed. If it cannot be counted,
+// the folder is.
 func (f *folder) discard(trashed *staged) {
 	if trashed == nil {
 		return
 	}
 	if err := f.fs.credit(trashed); err != nil {
 		f.d.log.Error("count what was deleted", "folder", f.id, "error", err)
-		f.d.background.Go(func() {
-			if _, err := f.d.Scan(f.d.ctx, f.id); err != nil {
-				f.d.log.Error("scan folder", "folder", f.id, "error", err)
-			}
-		})
+		f.miscounted.Add(1)
 	}
 	f.d.sweepSoon()
 }
