@@ -3,7 +3,6 @@ package server_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -299,72 +298,4 @@ func TestCadaver(t *testing.T) {
 		t.Errorf("got back %q", got)
 	}
 	s.holds(id, map[string]string{"made/": "", "made/moved.txt": "from here", "made/two.txt": "from here", "doomed.txt": "from here"})
-}
-
-func TestRclone(t *testing.T) {
-	s := newProcess(t)
-	token := s.token()
-	for _, vendor := range []string{"other", "owncloud"} {
-		t.Run(vendor, func(t *testing.T) {
-			s := s.in(t)
-			id := s.folder("rclone "+vendor, "--max-bytes", "20MiB")
-			plain := newTool(t, "rclone")
-			rclone := newTool(t, "rclone", "RCLONE_CONFIG=/dev/null",
-				"RCLONE_CONFIG_DAVIT_TYPE=webdav", "RCLONE_CONFIG_DAVIT_VENDOR="+vendor, "RCLONE_CONFIG_DAVIT_URL="+s.url+"/dav/"+id+"/",
-				"RCLONE_CONFIG_DAVIT_USER=admin", "RCLONE_CONFIG_DAVIT_PASS="+strings.TrimSpace(plain.run("obscure", token)))
-			want := map[string]string{}
-			for n := range 12 {
-				name := fmt.Sprintf("dir %d/süb/file %d.bin", n%3, n)
-				want[name] = noise(n * n * 1000)
-				rclone.file("source/"+name, want[name])
-			}
-			old := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
-			if err := os.Chtimes(filepath.Join(rclone.dir, "source/dir 1/süb/file 1.bin"), old, old); err != nil {
-				t.Fatal(err)
-			}
-			rclone.run("copy", "source", "davit:tree")
-			rclone.run("check", "--download", "source", "davit:tree")
-			list := rclone.run("lsl", "davit:tree")
-			if n := strings.Count(list, "\n"); n != len(want) || !strings.Contains(list, "121000 ") {
-				t.Errorf("lsl shows %d files, want %d:\n%s", n, len(want), list)
-			}
-			if vendor == "owncloud" && !strings.Contains(list, "2001-02-03 04:05:06") {
-				t.Errorf("the time of a file is lost:\n%s", list)
-			}
-			if out := rclone.run("lsf", "-R", "--dirs-only", "davit:"); strings.Count(out, "\n") != 7 {
-				t.Errorf("directories:\n%s", out)
-			}
-
-			var about struct{ Total, Used, Free int64 }
-			if err := json.Unmarshal([]byte(rclone.run("about", "--json", "davit:")), &about); err != nil {
-				t.Fatal(err)
-			}
-			if u := s.usage(id); about.Used != u.Bytes || about.Free != u.Available || about.Total != *u.MaxBytes {
-				t.Errorf("about: %+v, the API says %+v", about, u)
-			}
-
-			// What is gone here goes there, what is moved is moved.
-			if err := os.RemoveAll(filepath.Join(rclone.dir, "source/dir 2")); err != nil {
-				t.Fatal(err)
-			}
-			rclone.file("source/new", "new")
-			rclone.run("sync", "source", "davit:tree")
-			rclone.run("check", "--download", "source", "davit:tree")
-			rclone.run("moveto", "davit:tree/new", "davit:moved")
-			rclone.run("copyto", "davit:moved", "davit:copied")
-			rclone.run("move", "davit:tree/dir 1", "davit:tree/dir 9")
-			if got := rclone.run("cat", "davit:copied"); got != "new" {
-				t.Errorf("cat: %q", got)
-			}
-			if code, _, errs := rclone.try("streamed", "rcat", "davit:streamed"); code != 0 {
-				t.Errorf("rcat: exit %d %s", code, errs)
-			}
-			rclone.file("large", noise(21<<20))
-			if code, _, errs := rclone.try("", "--retries", "1", "--low-level-retries", "1", "copyto", "large", "davit:large"); code == 0 || !strings.Contains(errs, "507") {
-				t.Errorf("more than the limit: exit %d %s", code, errs)
-			}
-			rclone.run("purge", "davit:tree")
-			s.holds(id, map[string]string{"moved": "new", "copied": "new", "streamed": "streamed"})
-		})
-	}
 }

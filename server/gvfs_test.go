@@ -25,8 +25,8 @@ type logged struct {
 	Took   float64 `json:"duration_ms"`
 }
 
-// requests are those that the log has after the first skip ones.
-func (s *process) requests(skip int) []logged {
+// requests are those that the log has.
+func (s *process) requests() []logged {
 	s.t.Helper()
 	f, err := os.Open(s.logFile())
 	if err != nil {
@@ -40,7 +40,21 @@ func (s *process) requests(skip int) []logged {
 			all = append(all, l)
 		}
 	}
-	return all[min(skip, len(all)):]
+	return all
+}
+
+// settled are all requests until now: the log is written a little later, so a last one is waited for.
+func (s *process) settled() []logged {
+	s.t.Helper()
+	const marks = "/settled/"
+	mark := marks + noise(20)
+	s.do("HEAD", mark, "", nil)
+	var all []logged
+	within(s.t, 10*time.Second, "the log is written", func() bool {
+		all = s.requests()
+		return slices.ContainsFunc(all, func(r logged) bool { return r.Path == mark })
+	})
+	return slices.DeleteFunc(all, func(r logged) bool { return strings.HasPrefix(r.Path, marks) })
 }
 
 // newBus starts a message bus of the test's own, on which gvfs runs, and gives a gio that uses it.
@@ -94,7 +108,7 @@ func TestCLI9_Gvfs(t *testing.T) {
 		s.must(201, "MKCOL", "/dav/"+id+"/"+(&url.URL{Path: dir}).EscapedPath(), "", nil)
 	}
 
-	before := len(s.requests(0))
+	before := len(s.settled())
 	mount := func(password string) int {
 		code, _, _ := gio.try("admin\n"+password+"\n", "mount", root+"/a/b/deep%20%C3%BC")
 		return code
@@ -105,10 +119,11 @@ func TestCLI9_Gvfs(t *testing.T) {
 	if mount(token) != 0 {
 		t.Fatal("the mount fails")
 	}
-	within(t, 10*time.Second, "gvfs looks above the folder", func() bool { // the log is written a little later
-		return slices.ContainsFunc(s.requests(before), func(r logged) bool { return r.Method == "PROPFIND" && r.Path == "/dav/" })
-	})
-	for _, r := range s.requests(before) {
+	seen := s.settled()[before:]
+	if !slices.ContainsFunc(seen, func(r logged) bool { return r.Method == "PROPFIND" && r.Path == "/dav/" }) {
+		t.Errorf("gvfs does not look above the folder: %+v", seen)
+	}
+	for _, r := range seen {
 		if r.Status == 405 || r.Status >= 500 {
 			t.Errorf("on the way up: %s %s: %d", r.Method, r.Path, r.Status)
 		}
