@@ -212,7 +212,7 @@ func (c *tool) read(name string) string {
 	return string(text)
 }
 
-func TestCurl(t *testing.T) {
+func TestCI5_Curl(t *testing.T) {
 	s := newProcess(t)
 	curl := newTool(t, "curl")
 	curl.file(".netrc", "machine 127.0.0.1 login admin password "+s.token()+"\n")
@@ -264,6 +264,26 @@ func TestCurl(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an upload goes on", func(t *testing.T) {
+		curl.file("longer", text+noise(50_000))
+		grown := s.url + "/dav/" + id + "/grown"
+		for _, c := range []struct {
+			want string // as of format
+			args []string
+		}{
+			{"201 200000", []string{"-T", "200000", grown}},
+			{"204 50000", []string{"-C", "200000", "-T", "longer", grown}},
+			{"201 5000", []string{"-C", "-", "-T", "5000", s.url + "/dav/" + id + "/whole"}}, // all of it, with Content-Range
+		} {
+			if got := curl.run(append(flags, c.args...)...); got != c.want {
+				t.Errorf("%q: got %s, want %s", c.args, got, c.want)
+			}
+		}
+		s.must(200, "GET", "/dav/"+id+"/whole", "", nil)
+		if got := s.must(200, "GET", "/dav/"+id+"/grown", "", nil).body; got != curl.read("longer") {
+			t.Errorf("the file has %d bytes, want %d", len(got), len(curl.read("longer")))
+		}
+	})
 	t.Run("a download goes on", func(t *testing.T) {
 		curl.file("resumed", text[:123_456])
 		curl.run("-q", "-n", "-s", "-f", "-C", "-", "-o", "resumed", file)
@@ -273,7 +293,7 @@ func TestCurl(t *testing.T) {
 	})
 }
 
-func TestCadaver(t *testing.T) {
+func TestCI5_Cadaver(t *testing.T) {
 	s := newProcess(t)
 	cadaver := newTool(t, "cadaver")
 	cadaver.file(".netrc", "machine 127.0.0.1 login admin password "+s.token()+"\n")

@@ -17,7 +17,7 @@ var litmusSuites = []struct {
 
 var litmusSummary = regexp.MustCompile("<- summary for `(\\w+)': of (\\d+) tests run: (\\d+) passed, (\\d+) failed")
 
-func TestLitmus(t *testing.T) {
+func TestCI1_Litmus(t *testing.T) {
 	t.Run("plain", func(t *testing.T) { testLitmus(t, newProcess(t), len(litmusSuites)) })
 	t.Run("TLS", func(t *testing.T) {
 		cert, key := certificate(t)

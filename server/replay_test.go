@@ -391,3 +391,59 @@ func TestCLI3_Office(t *testing.T) {
 func TestCLI4_PasswordManagers(t *testing.T) { replay(t, "passwords.txt") }
 func TestCLI5_ReferenceManager(t *testing.T) { replay(t, "zotero.txt") }
 func TestCLI6_NoteApps(t *testing.T)         { replay(t, "notes.txt") }
+func TestCLI8_Cyberduck(t *testing.T)        { replay(t, "cyberduck.txt") }
+func TestCLI9_GvfsSequence(t *testing.T)     { replay(t, "gvfs.txt") }
+
+// An upload that breaks off leaves what was there, and is resumed from there (CLI-8).
+func TestCLI8_InterruptedUpload(t *testing.T) {
+	t.Parallel()
+	s := newProcess(t)
+	id := s.folder("interrupted")
+	target := "/dav/" + id + "/film.mov"
+	text := noise(600_000)
+	length := func() int {
+		t.Helper()
+		res := s.do("HEAD", target, "", nil)
+		n, _ := strconv.Atoi(res.header.Get("Content-Length"))
+		if res.status == 404 {
+			n = 0
+		}
+		return n
+	}
+	for at, tries := 0, 0; at < len(text); tries++ {
+		if tries > 10 {
+			t.Fatal("the upload never ends")
+		}
+		part := text[at:min(at+200_000, len(text))]
+		span := fmt.Sprintf("bytes %d-%d/%d", at, at+len(part)-1, len(text))
+		body := io.Reader(strings.NewReader(part))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		broken := tries%2 == 0
+		if broken {
+			body = io.MultiReader(strings.NewReader(part[:len(part)/2]), &cutOff{cancel})
+		}
+		r, err := http.NewRequestWithContext(ctx, "PUT", s.url+target, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = int64(len(part))
+		r.SetBasicAuth("admin", adminPassword)
+		r.Header.Set("Content-Range", span)
+		res, err := client.Do(r)
+		cancel()
+		switch {
+		case broken && err == nil:
+			t.Errorf("%s: %s, but the connection broke", span, res.Status)
+		case !broken && (err != nil || res.StatusCode != 201 && res.StatusCode != 204):
+			t.Fatalf("%s: %v %v", span, res, err)
+		}
+		if err == nil {
+			res.Body.Close()
+		}
+		if got, want := length(), at+len(part); !broken && got != want || broken && got != at {
+			t.Fatalf("after %s, broken %v: the file has %d bytes", span, broken, got)
+		}
+		at = length()
+	}
+	s.holds(id, map[string]string{"film.mov": text})
+}

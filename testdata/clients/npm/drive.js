@@ -109,6 +109,13 @@ const gather = async (options) => {
 assert.deepEqual(await gather(), bytes);
 assert.deepEqual(await gather({ range: { start: 100, end: 299 } }), bytes.subarray(100, 300));
 
+// Parts of files
+await client.partialUpdateFileContents("/stream.bin", 2, 4, "abc");
+const changed = Buffer.from(bytes);
+changed.write("abc", 2);
+assert.deepEqual(await gather(), changed);
+assert.equal(await status(client.partialUpdateFileContents("/stream.bin", 80000, 80002, "abc")), 416);
+
 // What the server says it can
 const { compliance } = await client.getDAVCompliance("/");
 assert.ok(compliance.includes("1") && compliance.includes("2"));
