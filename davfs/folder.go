@@ -24,6 +24,7 @@ type folder struct {
 	amends turns
 	locks  *lockTable
 	props  *propTable
+	syncs  syncGroup
 
 	gone  atomic.Bool   // deleted; every further use is fs.ErrNotExist
 	ready chan struct{} // closed when usage is known

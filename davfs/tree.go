@@ -285,7 +285,7 @@ func (f *folder) syncDirs(dirs ...string) error {
 		return nil
 	}
 	for _, dir := range dirs {
-		if err := f.fs.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+		if err := f.syncs.do(dir, func() error { return f.fs.SyncDir(dir) }); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
 			return err
 		}
 	}

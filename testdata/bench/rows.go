@@ -242,20 +242,27 @@ func list(name string, depth int, body string, responses int) func(*worker) erro
 	return func(w *worker) error { return w.propfind(name, depth, body, responses) }
 }
 
-// rows are the rows of the table, in its order. Workers never share a name that
+// putNew is a row of uploads to new names.
+func putNew(key, title string, conns int) row {
+	return row{
+		key: key, title: title, conns: conns, writes: true,
+		before: ownCollection,
+		op: func(w *worker) error {
+			return w.put(fmt.Sprintf("%s%d-%d.txt", w.dir, w.id, w.n), block[:smallSize], 1)
+		},
+		verify: func(w *worker) error {
+			return w.getSmall(fmt.Sprintf("%s%d-%d.txt", w.dir, w.id, w.n-1))
+		},
+	}
+}
+
+// rows are the rows of the table, in its order. But for one, workers never share a name that
 // they change: what is measured is many clients, not their quarrels.
 func rows() []row {
 	return []row{
-		{
-			key: "put-new", title: "PUT new 4 KiB", conns: 8, writes: true,
-			before: ownCollection,
-			op: func(w *worker) error {
-				return w.put(fmt.Sprintf("%s%d-%d.txt", w.dir, w.id, w.n), block[:smallSize], 1)
-			},
-			verify: func(w *worker) error {
-				return w.getSmall(fmt.Sprintf("%s%d-%d.txt", w.dir, w.id, w.n-1))
-			},
-		},
+		putNew("put-new", "PUT new 4 KiB", 8),
+		putNew("put-new-1", "PUT new 4 KiB, 1 client", 1),
+		putNew("put-new-64", "PUT new 4 KiB, 64 clients", 64),
 		{
 			key: "put-over", title: "PUT over 4 KiB", conns: 8, writes: true,
 			before: ownCollection,
@@ -263,6 +270,14 @@ func rows() []row {
 				return w.put(fmt.Sprintf("%s%d.txt", w.dir, w.id), block[:smallSize], 1)
 			},
 			verify: func(w *worker) error { return w.getSmall(fmt.Sprintf("%s%d.txt", w.dir, w.id)) },
+		},
+		{
+			key: "put-same", title: "PUT over 4 KiB, the same 4 names", conns: 8, writes: true,
+			before: ownCollection,
+			op: func(w *worker) error {
+				return w.put(fmt.Sprintf("%s%d.txt", w.dir, w.n%4), block[:smallSize], 1)
+			},
+			verify: func(w *worker) error { return w.getSmall(fmt.Sprintf("%s%d.txt", w.dir, w.id%4)) },
 		},
 		{
 			key: "get", title: "GET 4 KiB", conns: 8,
