@@ -49,24 +49,24 @@ func TestSyncsWait(t *testing.T) {
 		go g.do("dir", func() error { <-begin; return nil })
 		synctest.Wait()
 		broken := errors.New("broken")
-		var calls, failed, others int
+		var calls, failed, others atomic.Int64
 		const late = 5
 		for range late {
 			go func() {
-				if errors.Is(g.do("dir", func() error { calls++; return broken }), broken) {
-					failed++
+				if errors.Is(g.do("dir", func() error { calls.Add(1); return broken }), broken) {
+					failed.Add(1)
 				}
 			}()
-			go g.do("other", func() error { others++; return nil })
+			go g.do("other", func() error { others.Add(1); return nil })
 			synctest.Wait()
 		}
-		if calls != 0 || others != late {
-			t.Errorf("while a sync ran: %d syncs of the same directory, %d of another", calls, others)
+		if calls.Load() != 0 || others.Load() != late {
+			t.Errorf("while a sync ran: %d syncs of the same directory, %d of another", calls.Load(), others.Load())
 		}
 		close(begin)
 		synctest.Wait()
-		if failed != late || calls != 1 {
-			t.Errorf("%d of %d heard of the error, of %d syncs", failed, late, calls)
+		if failed.Load() != late || calls.Load() != 1 {
+			t.Errorf("%d of %d heard of the error, of %d syncs", failed.Load(), late, calls.Load())
 		}
 	})
 }
