@@ -289,107 +289,80 @@ func noise(n int) string {
 	return string(b)
 }
 
-func TestDavfs2(t *testing.T) {
+// davfs2 is a server, and what mounts folders of it. davfs2 waits much, so the tests run side by side.
+func davfs2(t *testing.T) (*process, openMount) {
+	t.Helper()
+	t.Parallel()
 	s := newProcess(t)
 	token := s.token()
-	if len(token) > 64 {
-		t.Errorf("a token has %d characters, want at most 64", len(token))
-	}
-	open := func(t *testing.T, id string, settings ...string) *mount {
+	return s, func(t *testing.T, id string, settings ...string) *mount {
 		return newMount(t, s, id, "admin", token, settings...)
-	}
-
-	// DFS-1
-	for _, c := range []struct {
-		name     string
-		settings []string
-	}{{"files, uploaded at once", []string{uploadAtOnce}}, {"files, uploaded later", nil}} {
-		t.Run(c.name, func(t *testing.T) {
-			s := s.in(t)
-			id := s.folder(c.name)
-			m := open(t, id, c.settings...)
-			long := noise(300_000)
-			m.put("first.txt", "one\n")
-			m.ok(m.tryPut("first.txt", "two\n", os.O_APPEND))
-			m.put("empty", "")
-			m.put("über öl.txt", "ü")
-			m.put("large", long)
-			m.put("victim", "old")
-			m.ok(os.MkdirAll(m.path("a/b/c"), 0o755))
-			m.put("a/b/c/deep", "deep")
-			for name, want := range map[string]string{"first.txt": "one\ntwo\n", "empty": "", "large": long} {
-				if got, err := os.ReadFile(m.path(name)); err != nil || string(got) != want {
-					t.Errorf("%s read back: %.40q, %v", name, got, err)
-				}
-			}
-			m.put("early", "early")
-			m.ok(os.Rename(m.path("early"), m.path("early 2"))) // perhaps not uploaded yet
-			for name, text := range map[string]string{
-				"first.txt": "one\ntwo\n", "large": long, "victim": "old", "a/b/c/deep": "deep", "early%202": "early",
-			} {
-				s.arrives(id, name, text)
-			}
-			m.ok(os.Rename(m.path("first.txt"), m.path("second.txt")))
-			m.ok(m.tryPut("second.txt", "three\n", os.O_APPEND))
-			m.put("winner", "new")
-			m.ok(os.Rename(m.path("winner"), m.path("victim")))
-			m.ok(os.Rename(m.path("large"), m.path("a/large")))
-			m.ok(os.Rename(m.path("a/b"), m.path("moved")))
-			m.put("doomed", "doomed")
-			m.ok(os.Remove(m.path("doomed")))
-			m.ok(os.MkdirAll(m.path("tree/x/y"), 0o755))
-			m.put("tree/x/y/z", "z")
-			m.ok(os.RemoveAll(m.path("tree")))
-			m.unmount()
-			want := map[string]string{
-				"second.txt": "one\ntwo\nthree\n", "empty": "", "über öl.txt": "ü", "early 2": "early", "victim": "new",
-				"a/": "", "a/large": long, "moved/": "", "moved/c/": "", "moved/c/deep": "deep",
-			}
-			s.holds(id, want)
-
-			m.mount()
-			for name, text := range want {
-				if got, err := os.ReadFile(m.path(name)); !strings.HasSuffix(name, "/") && (err != nil || string(got) != text) {
-					t.Errorf("%s after mounting again: %.40q, %v", name, got, err)
-				}
-			}
-			m.unmount()
-			bytes, files := s.walk(id)
-			if used := s.usage(id); used.Bytes != bytes || used.Files != files || files != int64(len(want)) {
-				t.Errorf("usage: %+v, on disk %d bytes in %d files", used, bytes, files)
-			}
-		})
-	}
-
-	for _, c := range []struct {
-		name string
-		test func(t *testing.T, s *process, open openMount)
-	}{
-		{"an existing name", testDavfs2Exclusive},
-		{"two mounts write one file", testDavfs2Conflict},
-		{"two mounts of one owner write one file", testDavfs2OneOwner},
-		{"git", testDavfs2Git},
-		{"a package", testDavfs2Package},
-		{"editors", testDavfs2Editors},
-		{"programs", testDavfs2Executable},
-		{"df", testDavfs2Df},
-		{"full", testDavfs2Full},
-		{"a file outgrows the rest", testDavfs2Outgrow},
-		{"the daemon is killed", testDavfs2Killed},
-		{"long user name", testDavfs2LongName},
-		{"read-only token", testDavfs2ReadOnly},
-		{"the folder is deleted", testDavfs2Deleted},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			c.test(t, s.in(t), open)
-		})
 	}
 }
 
 type openMount func(t *testing.T, id string, settings ...string) *mount
 
-// DFS-2
-func testDavfs2Exclusive(t *testing.T, s *process, open openMount) {
+func TestDFS1_UploadedAtOnce(t *testing.T) { testFiles(t, uploadAtOnce) }
+func TestDFS1_UploadedLater(t *testing.T)  { testFiles(t) }
+
+func testFiles(t *testing.T, settings ...string) {
+	s, open := davfs2(t)
+	id := s.folder("files")
+	m := open(t, id, settings...)
+	long := noise(300_000)
+	m.put("first.txt", "one\n")
+	m.ok(m.tryPut("first.txt", "two\n", os.O_APPEND))
+	m.put("empty", "")
+	m.put("über öl.txt", "ü")
+	m.put("large", long)
+	m.put("victim", "old")
+	m.ok(os.MkdirAll(m.path("a/b/c"), 0o755))
+	m.put("a/b/c/deep", "deep")
+	for name, want := range map[string]string{"first.txt": "one\ntwo\n", "empty": "", "large": long} {
+		if got, err := os.ReadFile(m.path(name)); err != nil || string(got) != want {
+			t.Errorf("%s read back: %.40q, %v", name, got, err)
+		}
+	}
+	m.put("early", "early")
+	m.ok(os.Rename(m.path("early"), m.path("early 2"))) // perhaps not uploaded yet
+	for name, text := range map[string]string{
+		"first.txt": "one\ntwo\n", "large": long, "victim": "old", "a/b/c/deep": "deep", "early%202": "early",
+	} {
+		s.arrives(id, name, text)
+	}
+	m.ok(os.Rename(m.path("first.txt"), m.path("second.txt")))
+	m.ok(m.tryPut("second.txt", "three\n", os.O_APPEND))
+	m.put("winner", "new")
+	m.ok(os.Rename(m.path("winner"), m.path("victim")))
+	m.ok(os.Rename(m.path("large"), m.path("a/large")))
+	m.ok(os.Rename(m.path("a/b"), m.path("moved")))
+	m.put("doomed", "doomed")
+	m.ok(os.Remove(m.path("doomed")))
+	m.ok(os.MkdirAll(m.path("tree/x/y"), 0o755))
+	m.put("tree/x/y/z", "z")
+	m.ok(os.RemoveAll(m.path("tree")))
+	m.unmount()
+	want := map[string]string{
+		"second.txt": "one\ntwo\nthree\n", "empty": "", "über öl.txt": "ü", "early 2": "early", "victim": "new",
+		"a/": "", "a/large": long, "moved/": "", "moved/c/": "", "moved/c/deep": "deep",
+	}
+	s.holds(id, want)
+
+	m.mount()
+	for name, text := range want {
+		if got, err := os.ReadFile(m.path(name)); !strings.HasSuffix(name, "/") && (err != nil || string(got) != text) {
+			t.Errorf("%s after mounting again: %.40q, %v", name, got, err)
+		}
+	}
+	m.unmount()
+	bytes, files := s.walk(id)
+	if used := s.usage(id); used.Bytes != bytes || used.Files != files || files != int64(len(want)) {
+		t.Errorf("usage: %+v, on disk %d bytes in %d files", used, bytes, files)
+	}
+}
+
+func TestDFS2_ExistingName(t *testing.T) {
+	s, open := davfs2(t)
 	id := s.folder("exclusive")
 	s.must(201, "PUT", "/dav/"+id+"/known", "1", nil)
 	m := open(t, id, uploadAtOnce)
@@ -408,8 +381,9 @@ func testDavfs2Exclusive(t *testing.T, s *process, open openMount) {
 	s.holds(id, map[string]string{"known": "1", "unknown": "1"})
 }
 
-// DFS-2: davfs2 tells its locks from others' by their owner.
-func testDavfs2Conflict(t *testing.T, s *process, open openMount) {
+// Davfs2 tells its locks from others' by their owner.
+func TestDFS2_TwoMounts(t *testing.T) {
+	s, open := davfs2(t)
 	id := s.folder("conflict")
 	s.must(201, "PUT", "/dav/"+id+"/shared", "old", nil)
 	first := open(t, id, uploadAtOnce, "lock_owner first")
@@ -432,9 +406,10 @@ func testDavfs2Conflict(t *testing.T, s *process, open openMount) {
 	s.holds(id, map[string]string{"shared": "second"})
 }
 
-// DFS-2: by default the owner is the user, and davfs2 takes a lock of the same owner for
+// By default the owner is the user, and davfs2 takes a lock of the same owner for
 // its own. Who comes last must not win, and must not lose what he wrote.
-func testDavfs2OneOwner(t *testing.T, s *process, open openMount) {
+func TestDFS2_TwoMountsOfOneOwner(t *testing.T) {
+	s, open := davfs2(t)
 	id := s.folder("one owner")
 	s.must(201, "PUT", "/dav/"+id+"/shared", "old", nil)
 	first, second := open(t, id, uploadAtOnce), open(t, id, uploadAtOnce)
@@ -465,8 +440,8 @@ func (m *mount) arrivesInLostAndFound(text string) {
 	})
 }
 
-// DFS-3
-func testDavfs2Git(t *testing.T, s *process, open openMount) {
+func TestDFS3_Git(t *testing.T) {
+	s, open := davfs2(t)
 	id := s.folder("git")
 	m := open(t, id)
 	source := filepath.Join(t.TempDir(), "source")
@@ -508,8 +483,9 @@ func testDavfs2Git(t *testing.T, s *process, open openMount) {
 	git(filepath.Join(s.data, "files", id, "clone"), "fsck", "--strict", "--full")
 }
 
-// DFS-3: a package of many small files is unpacked onto the mount, and its program runs there.
-func testDavfs2Package(t *testing.T, s *process, open openMount) {
+// A package of many small files is unpacked onto the mount, and its program runs there.
+func TestDFS3_Package(t *testing.T) {
+	s, open := davfs2(t)
 	id := s.folder("package")
 	m := open(t, id)
 	dpkg := need(t, "dpkg-deb", "dpkg")
@@ -542,8 +518,8 @@ func testDavfs2Package(t *testing.T, s *process, open openMount) {
 	m.unmount()
 }
 
-// DFS-3
-func testDavfs2Editors(t *testing.T, s *process, open openMount) {
+func TestDFS3_Editors(t *testing.T) {
+	s, open := davfs2(t)
 	id := s.folder("editors")
 	s.must(201, "PUT", "/dav/"+id+"/gedit", "old", nil)
 	s.must(201, "PUT", "/dav/"+id+"/vim", "old", nil)
@@ -561,8 +537,8 @@ func testDavfs2Editors(t *testing.T, s *process, open openMount) {
 	s.holds(id, map[string]string{"gedit": "new", "vim": "new"})
 }
 
-// DFS-4
-func testDavfs2Executable(t *testing.T, s *process, open openMount) {
+func TestDFS4_Executable(t *testing.T) {
+	s, open := davfs2(t)
 	id := s.folder("programs")
 	m := open(t, id, uploadAtOnce)
 	m.put("on", "#!/bin/sh\necho it runs\n")
@@ -601,8 +577,8 @@ func (m *mount) df(id string) {
 	}
 }
 
-// DFS-5
-func testDavfs2Df(t *testing.T, s *process, open openMount) {
+func TestDFS5_Df(t *testing.T) {
+	s, open := davfs2(t)
 	t.Run("with a limit", func(t *testing.T) {
 		s := s.in(t)
 		id := s.folder("df", "--max-bytes", "10MiB")
@@ -634,8 +610,9 @@ func testDavfs2Df(t *testing.T, s *process, open openMount) {
 	})
 }
 
-// DFS-5, D38
-func testDavfs2Full(t *testing.T, s *process, open openMount) {
+// A limit is reached: creating fails, and what does not grow goes on.
+func TestDFS5_D38_Full(t *testing.T) {
+	s, open := davfs2(t)
 	for _, c := range []struct {
 		name string
 		args []string
@@ -673,8 +650,9 @@ func testDavfs2Full(t *testing.T, s *process, open openMount) {
 	}
 }
 
-// D38
-func testDavfs2Outgrow(t *testing.T, s *process, open openMount) {
+// A file outgrows what is left: the old version stays, davfs2 keeps the new one.
+func TestDFS5_D38_Outgrow(t *testing.T) {
+	s, open := davfs2(t)
 	id := s.folder("outgrow", "--max-bytes", "100000")
 	old := noise(50_000)
 	s.must(201, "PUT", "/dav/"+id+"/file", old, nil)
@@ -695,8 +673,8 @@ func testDavfs2Outgrow(t *testing.T, s *process, open openMount) {
 	s.must(204, "PUT", "/dav/"+id+"/file", noise(100_000), nil) // nothing stayed locked or reserved
 }
 
-// DFS-6
-func testDavfs2Killed(t *testing.T, s *process, open openMount) {
+func TestDFS6_Killed(t *testing.T) {
+	s, open := davfs2(t)
 	for _, c := range []struct {
 		name string
 		end  func(m *mount)
@@ -728,8 +706,9 @@ func testDavfs2Killed(t *testing.T, s *process, open openMount) {
 	}
 }
 
-// DFS-7: davfs2 tries again, and its locks are still there.
-func TestDavfs2ServerRestarts(t *testing.T) {
+// Davfs2 tries again, and its locks are still there.
+func TestDFS7_ServerRestarts(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		end  func(s *process)
@@ -762,8 +741,8 @@ func TestDavfs2ServerRestarts(t *testing.T) {
 	}
 }
 
-// DFS-8
-func testDavfs2LongName(t *testing.T, s *process, _ openMount) {
+func TestDFS8_LongName(t *testing.T) {
+	s, _ := davfs2(t)
 	name := strings.Repeat("ö", 32) + strings.Repeat("x", 32)
 	var u struct{ Name string }
 	s.json(&u, "user", "add", name)
@@ -784,7 +763,8 @@ func testDavfs2LongName(t *testing.T, s *process, _ openMount) {
 	s.holds(f.ID, map[string]string{"file": "mine"})
 }
 
-func testDavfs2ReadOnly(t *testing.T, s *process, _ openMount) {
+func TestDFS8_ReadOnlyToken(t *testing.T) {
+	s, _ := davfs2(t)
 	id := s.folder("read-only")
 	s.must(201, "PUT", "/dav/"+id+"/file", "there", nil)
 	s.must(201, "MKCOL", "/dav/"+id+"/dir", "", nil)
@@ -813,7 +793,8 @@ func testDavfs2ReadOnly(t *testing.T, s *process, _ openMount) {
 	s.holds(id, map[string]string{"file": "there", "dir/": ""})
 }
 
-func testDavfs2Deleted(t *testing.T, s *process, open openMount) {
+func TestDFS_FolderDeleted(t *testing.T) {
+	s, open := davfs2(t)
 	id := s.folder("deleted")
 	s.must(201, "PUT", "/dav/"+id+"/file", "there", nil)
 	s.must(201, "PUT", "/dav/"+id+"/unread", "there", nil)
@@ -846,4 +827,73 @@ func (m *mount) list(name string) []string {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+// tenThousand makes a folder with 10,000 files in one directory.
+func tenThousand(s *process) (id string) {
+	s.t.Helper()
+	id = s.folder("ten thousand", "--max-files", "0")
+	for n := range 10_000 {
+		if err := os.WriteFile(filepath.Join(s.data, "files", id, fmt.Sprintf("a file of many, number %d.txt", n)), []byte("content"), 0o644); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return id
+}
+
+// listLong does what "ls -l" does.
+func (m *mount) listLong() int {
+	m.t.Helper()
+	names := m.list("")
+	seen := 0
+	for _, name := range names {
+		i, err := os.Lstat(m.path(name))
+		m.ok(err)
+		if i.Mode().IsRegular() && i.Size() == int64(len("content")) {
+			seen++
+		}
+	}
+	return seen
+}
+
+// A listing of 10,000 files is a few requests, none of which comes near the time after which davfs2 gives up.
+func TestDFS9_TenThousandFiles(t *testing.T) {
+	s, open := davfs2(t)
+	id := tenThousand(s)
+	before := len(s.settled())
+	m := open(t, id)
+	if n := m.listLong(); n != 10_000 {
+		t.Errorf("ls -l shows %d files", n)
+	}
+	requests := s.settled()[before:]
+	if len(requests) > 20 {
+		t.Errorf("a listing took %d requests", len(requests))
+	}
+	for _, r := range requests {
+		if r.Status >= 400 && r.Status != 401 || r.Took > 25_000 {
+			t.Errorf("%s %s: %d after %.0f ms", r.Method, r.Path, r.Status, r.Took)
+		}
+	}
+	m.put("one more", "x")
+	m.unmount()
+	if _, files := s.walk(id); files != 10_001 {
+		t.Errorf("there are %d files on the server", files)
+	}
+}
+
+// The first "ls -l" of 10,000 files after mounting (DFS-9: under 2 s).
+func BenchmarkDFS9_TenThousandFiles(b *testing.B) {
+	s := newProcess(b)
+	id := tenThousand(s)
+	m := newMount(b, s, id, "admin", s.token())
+	for b.Loop() {
+		b.StopTimer()
+		m.unmount()
+		m.newCache()
+		m.mount()
+		b.StartTimer()
+		if n := m.listLong(); n != 10_000 {
+			b.Fatalf("ls -l shows %d files", n)
+		}
+	}
 }
