@@ -46,7 +46,7 @@ func (s *site) empty(t testing.TB) {
 }
 
 // What must be refused is refused before anything is touched (CM-1, CM-2, CM-3, CM-9, CM-12, URL-5, STA-4).
-func TestCM1_CM2_CM3_Refused(t *testing.T) {
+func TestCM1_CM2_CM3_CM9_Refused(t *testing.T) {
 	s := newSite(t, HandlerOptions{}, Options{})
 	s.fill(t)
 	s.want(t, 201, "PUT", "/dav/Home/kept", "k")

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -82,7 +83,8 @@ type process struct {
 	t      testing.TB
 	data   string // its parent is for the test
 	args   []string
-	listen string // "" chooses a port at each start
+	listen string   // "" chooses a port at each start
+	under  []string // a command that runs the program
 
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when cmd is over
@@ -93,6 +95,14 @@ const adminPassword = "the password of admin"
 
 // newProcess starts the program on an empty directory; args follow those of the tests.
 func newProcess(t testing.TB, args ...string) *process {
+	t.Helper()
+	s := prepareProcess(t, args...)
+	s.start()
+	return s
+}
+
+// prepareProcess is newProcess without the start.
+func prepareProcess(t testing.TB, args ...string) *process {
 	t.Helper()
 	dir := t.TempDir()
 	// Clients that drop their rights must reach what the tests put beside the data.
@@ -109,7 +119,6 @@ func newProcess(t testing.TB, args ...string) *process {
 			t.Logf("the end of the server's log:\n%s", log[max(0, len(log)-4000):])
 		}
 	})
-	s.start()
 	return s
 }
 
@@ -146,7 +155,8 @@ func (s *process) start() {
 	}
 	defer log.Close()
 	args := append([]string{"serve", "--data", s.data, "--listen", cmp.Or(s.listen, "127.0.0.1:0")}, s.args...)
-	s.cmd = exec.Command(davit(s.t), args...)
+	line := append(append(slices.Clone(s.under), davit(s.t)), args...)
+	s.cmd = exec.Command(line[0], line[1:]...)
 	s.cmd.Env = environment("DAVIT_ADMIN_PASSWORD=" + adminPassword)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
