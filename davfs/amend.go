@@ -160,6 +160,9 @@ func (u *Upload) fill(ctx context.Context) error {
 		}
 	}
 	u.size = a.whole
+	if u.sums != nil {
+		return u.sums.checkWhole(ctx, out, a.whole)
+	}
 	return nil
 }
 

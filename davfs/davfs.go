@@ -87,6 +87,7 @@ type FS struct {
 	now      func() time.Time
 	volume   *volume
 	counts   *lockCounts
+	sums     *sumTable
 	listings listingCache
 	start    int64 // of this run, ns since 1970
 
@@ -142,7 +143,7 @@ func New(st *store.Store, o Options) (*FS, error) {
 		return nil, err
 	}
 	d := &FS{
-		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), start: o.Now().UnixNano(),
+		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), sums: newSumTable(st), start: o.Now().UnixNano(),
 		folders: make(map[string]*folder), opening: make(map[string]chan struct{}),
 		sweep: make(chan struct{}, 1), counting: make(chan struct{}, 2), mostOpen: openFiles() / 4,
 		kept: keptUploads{all: make(map[string]*pending), count: make(map[string]int), past: make(map[string]pastUpload)},

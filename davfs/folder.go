@@ -25,6 +25,7 @@ type folder struct {
 	locks  *lockTable
 	props  *propTable
 	syncs  syncGroup
+	sums   sumState
 
 	gone  atomic.Bool   // deleted; every further use is fs.ErrNotExist
 	ready chan struct{} // closed when usage is known

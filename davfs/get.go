@@ -81,6 +81,9 @@ func (h *Handler) sendFile(q *request, f *os.File, i Info) error {
 		at, length, status = ranges[0].start, ranges[0].length, http.StatusPartialContent
 		head["Content-Range"] = []string{ranges[0].contentRange(i.Size)}
 	}
+	if len(q.r.Header["Want-Repr-Digest"]) > 0 || len(q.r.Header["Want-Content-Digest"]) > 0 {
+		h.addDigest(q, f, i, status)
+	}
 	head["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	q.w.WriteHeader(status)
 	if q.r.Method == http.MethodHead || length == 0 {

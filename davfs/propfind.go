@@ -269,9 +269,17 @@ func (l *propLister) describe(t *Tree, m store.Mount, segment string) described 
 	}
 }
 
-// needsQuery says whether dead properties of the resource are wanted and there are some.
+// needsQuery says whether what rows have of the resource is wanted and there may be some.
 func (l *propLister) needsQuery(d *described) bool {
+	return l.needsDead(d) || l.needsSums(d)
+}
+
+func (l *propLister) needsDead(d *described) bool {
 	return l.pf.dead && d.tree != nil && d.tree.f.props.has(d.name, d.Identity())
+}
+
+func (l *propLister) needsSums(d *described) bool {
+	return l.pf.sums && d.tree != nil && !d.Dir && d.tree.f.sums.Load() != sumsNone
 }
 
 // add answers for one resource, now or with others that need a query.
@@ -287,18 +295,37 @@ func (l *propLister) add(d described, href string) error {
 	return l.finish(&d, nil)
 }
 
-// flushPending reads the dead properties of what waits, all of one tree, and answers for it.
+// flushPending reads the dead properties and checksums of what waits, all of one tree, and answers for it.
 func (l *propLister) flushPending() error {
 	if len(l.pending) == 0 {
 		return nil
 	}
-	names := make([]string, len(l.pending))
-	for i, p := range l.pending {
-		names[i] = p.d.name
+	var names []string
+	var files []Info
+	for i := range l.pending {
+		d := &l.pending[i].d
+		if l.needsDead(d) {
+			names = append(names, d.name)
+		}
+		if l.needsSums(d) {
+			files = append(files, d.Info)
+		}
 	}
-	dead, err := l.pending[0].d.tree.f.props.readAll(l.q.r.Context(), names)
+	f := l.pending[0].d.tree.f
+	dead, err := f.props.readAll(l.q.r.Context(), names)
 	if err != nil {
 		return fmt.Errorf("read properties: %w", err)
+	}
+	if len(files) > 0 {
+		sums, err := f.d.sums.findAll(l.q.r.Context(), f, files)
+		if err != nil {
+			return fmt.Errorf("read checksums: %w", err)
+		}
+		for i := range l.pending {
+			if c, ok := sums[l.pending[i].d.Ino]; ok && !l.pending[i].d.Dir {
+				l.pending[i].d.sums = &c
+			}
+		}
 	}
 	for i := range l.pending {
 		p := &l.pending[i]

@@ -39,6 +39,7 @@ const (
 	propOCSize       // ownCloud
 	propOCPermissions
 	propOCOwner
+	propOCChecksums
 	propExecutable   // mod_dav
 	propWin32Created // the Windows redirector, see serveProppatch
 	propWin32Accessed
@@ -87,6 +88,7 @@ var liveProps = [...]liveProp{
 	propOCSize:           {name: xml.Name{Space: owncloudSpace, Local: "size"}, files: true, dirs: true},
 	propOCPermissions:    {name: xml.Name{Space: owncloudSpace, Local: "permissions"}, files: true, dirs: true},
 	propOCOwner:          {name: xml.Name{Space: owncloudSpace, Local: "owner-display-name"}, files: true, dirs: true},
+	propOCChecksums:      {name: xml.Name{Space: owncloudSpace, Local: "checksums"}, files: true},
 	propExecutable:       {name: xml.Name{Space: apacheSpace, Local: "executable"}, files: true},
 	propWin32Created:     {name: xml.Name{Space: win32Space, Local: "Win32CreationTime"}, files: true, dirs: true, stored: true},
 	propWin32Accessed:    {name: xml.Name{Space: win32Space, Local: "Win32LastAccessTime"}, files: true, dirs: true, stored: true},
@@ -120,13 +122,14 @@ func (d *described) has(id liveID) bool {
 // described is a resource whose properties are asked for.
 type described struct {
 	Info
-	tree   *Tree  // nil for /dav/ and above
-	name   string // in the tree, as on disk
-	mount  string // segment under /dav/ that the client uses, for lock roots
-	title  string // displayname, if not the last segment
-	etag   string // if there is no tree
-	owner  string // user name of the folder's owner
-	user   string // whose principal this is
+	tree   *Tree      // nil for /dav/ and above
+	name   string     // in the tree, as on disk
+	mount  string     // segment under /dav/ that the client uses, for lock roots
+	sums   *checksums // of the file, if they are asked for and kept
+	title  string     // displayname, if not the last segment
+	etag   string     // if there is no tree
+	owner  string     // user name of the folder's owner
+	user   string     // whose principal this is
 	rights store.Rights
 	quota  func() (used, available int64, err error) // of collections
 	caller store.Principal
@@ -245,6 +248,11 @@ func (d *described) appendLive(b []byte, id liveID) (_ []byte, ok bool) {
 			return b[:begin], false
 		}
 		b = appendText(b, d.owner)
+	case propOCChecksums:
+		if d.sums == nil || d.sums.empty() {
+			return b[:begin], false
+		}
+		b = appendChecksums(b, d.sums)
 	case propExecutable:
 		if d.Mode&0o100 != 0 {
 			b = append(b, 'T')
@@ -398,6 +406,9 @@ func (pf *propfind) compile() {
 		pf.wants[i] = wanted{id, name, pf.expand[name]}
 		if id == notLive || liveProps[id].stored {
 			pf.dead = true
+		}
+		if id == propOCChecksums {
+			pf.sums = true
 		}
 	}
 	pf.cacheable, pf.locks = pf.canKeep()

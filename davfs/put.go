@@ -36,6 +36,10 @@ func (h *Handler) serveUpload(q *request, part *Part) error {
 	if coding := head.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return &statusError{Status: http.StatusUnsupportedMediaType, Text: "content codings are not taken; send the file as it is"}
 	}
+	sums, err := readExpected(head, part != nil)
+	if err != nil {
+		return err
+	}
 	if h.o.MaxFileSize > 0 && length > h.o.MaxFileSize {
 		return errTooLarge
 	}
@@ -62,6 +66,7 @@ func (h *Handler) serveUpload(q *request, part *Part) error {
 		return err
 	}
 	defer up.Abort()
+	up.Expect(sums)
 	if err := h.receive(up, q.r.Body, length); err != nil {
 		return err
 	}

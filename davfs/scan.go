@@ -3,6 +3,7 @@ package davfs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -37,6 +38,9 @@ func (d *FS) Scan(ctx context.Context, id string) (store.Usage, error) {
 	f.changeMu.Lock()
 	f.fault = nil // a count after a crash may have failed; this one did not
 	f.changeMu.Unlock()
+	if err := d.sums.sweep(ctx, f, begun); err != nil {
+		return store.Usage{}, fmt.Errorf("checksums: %w", err)
+	}
 	// Not Clean: a change may have begun since, and its mark must stay.
 	saved := store.FolderUsage{ID: id, Usage: f.ledger.current(), Scanned: begun}
 	if row.Rescan.After(begun) { // the clock was set back since; what was asked for is done all the same

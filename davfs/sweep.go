@@ -212,6 +212,7 @@ func (d *FS) flush(ctx context.Context, closing bool) error {
 	if len(batch) > 0 {
 		errs = append(errs, d.st.SaveUsage(ctx, batch))
 	}
+	errs = append(errs, d.sums.flush(ctx))
 	return errors.Join(errs...)
 }
 

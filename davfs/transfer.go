@@ -154,6 +154,9 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 			}
 		}
 		created = !exists
+		if exists && !swap {
+			x.dst.f.d.sums.forget(x.dst.f, old)
+		}
 		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
 		t.f.changed(changeRemove, name)
 		x.dst.f.changed(src.change(), x.to)
@@ -220,6 +223,9 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 		}
 		made.staged, made.reserved = nil, store.Usage{}
 		created = !exists
+		if exists && !swap {
+			x.dst.f.d.sums.forget(x.dst.f, old)
+		}
 		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
 		x.dst.f.changed(src.change(), x.to)
 		return rows.copied(ctx, swap)
@@ -233,6 +239,9 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 	}
 	if err != nil {
 		return false, err
+	}
+	if err := x.src.f.d.sums.copied(context.WithoutCancel(ctx), x.src.f, x.dst.f, made.copied); err != nil {
+		t.f.d.log.Error("checksums of a copy", "folder", x.dst.f.id, "error", err)
 	}
 	return created, x.dst.f.syncDirs(parentOf(x.to))
 }
@@ -277,6 +286,19 @@ type copying struct {
 	files int
 	top   store.Identity
 	props map[string]store.Identity // by destination name
+
+	sums   bool // the source may have checksums
+	copied []copiedFile
+}
+
+// copiedFile is a file and its copy.
+type copiedFile struct{ from, made Info }
+
+// note remembers a copy, for its checksums.
+func (c *copying) note(from, made Info) {
+	if c.sums && from.Size == made.Size {
+		c.copied = append(c.copied, copiedFile{from, made})
+	}
 }
 
 // syncEach is how many files of a copy are synced one by one; more are cheaper by one syncfs.
@@ -284,6 +306,8 @@ const syncEach = 32
 
 func (x *transfer) build(ctx context.Context, src, old Info, exists, shallow bool) (*copying, error) {
 	c := &copying{props: make(map[string]store.Identity)}
+	// Without an answer the copy has no checksums; that is no reason to refuse it.
+	c.sums, _ = x.src.f.d.sums.some(ctx, x.src.f)
 	if !src.Dir {
 		if exists && old.Dir {
 			exists = false // the directory's own bytes are settled at the exchange
@@ -293,13 +317,14 @@ func (x *transfer) build(ctx context.Context, src, old Info, exists, shallow boo
 			return nil, err
 		}
 		c.receiving = in
-		id, err := x.copyFile(ctx, x.name, in)
+		from, made, err := x.copyFile(ctx, x.name, in)
 		if err != nil {
 			in.abort()
 			return nil, err
 		}
-		c.top = id
-		x.noteProps(c, x.name, src, "", id)
+		c.top = made.Identity()
+		c.note(from, made)
+		x.noteProps(c, x.name, src, "", c.top)
 		return c, nil
 	}
 	in := &receiving{q: x.dst.f.fs}
@@ -334,18 +359,18 @@ func (x *transfer) noteProps(c *copying, name string, src Info, rel string, id s
 }
 
 // copyFile copies one file's content into in and finishes it.
-func (x *transfer) copyFile(ctx context.Context, name string, in *receiving) (store.Identity, error) {
-	f, i, err := x.src.f.fs.OpenRead(name)
+func (x *transfer) copyFile(ctx context.Context, name string, in *receiving) (from, made Info, err error) {
+	f, from, err := x.src.f.fs.OpenRead(name)
 	if err != nil {
-		return store.Identity{}, err
+		return from, Info{}, err
 	}
 	defer f.Close()
-	if err := in.copyFrom(ctx, f, i.Size); err != nil {
-		return store.Identity{}, err
+	if err := in.copyFrom(ctx, f, from.Size); err != nil {
+		return from, Info{}, err
 	}
 	sync := x.dst.f.d.o.Sync
-	made, err := in.finish(sync, i.Mode, x.dst.f.stamp(time.Time{}))
-	return made.Identity(), err
+	made, err = in.finish(sync, from.Mode, x.dst.f.stamp(time.Time{}))
+	return from, made, err
 }
 
 // copyChunk is how much is copied between looks at the context (ARC-8).
@@ -485,5 +510,8 @@ func (x *transfer) copyMember(ctx context.Context, c *copying, root hiddenTree, 
 	}
 	made, err := one.finish(sync, src.Mode, x.dst.f.stamp(time.Time{}))
 	x.noteProps(c, name, i, rel, made.Identity())
+	if err == nil {
+		c.note(src, made)
+	}
 	return err
 }

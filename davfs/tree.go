@@ -334,6 +334,7 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 		}
 		t.f.locks.taken(name, t.p.UserID)
 		t.f.changed(changeRemove, name)
+		t.f.d.sums.forget(t.f, cur)
 		return rows.removed(ctx)
 	})
 	t.f.discard(trashed) // also after an error: it is out of the folder

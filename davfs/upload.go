@@ -18,6 +18,7 @@ type Upload struct {
 	name  string
 	claim Claim
 	part  *amendment // nil: the body is the whole file
+	sums  *expected  // nil: nothing to check
 	mode  uint32
 	done  bool
 	keep  func() // lets locks expire again
@@ -93,6 +94,19 @@ func (t *Tree) mayPut(name string, c Claim, exists bool, cur Info) error {
 	return t.f.locks.need(name, need, c.Tokens, t.p.UserID)
 }
 
+// Expect has the content checked at Commit, against the checksums that the client sent. It
+// comes before the first Write.
+func (u *Upload) Expect(e *expected) { u.sums = e }
+
+// Write implements io.Writer.
+func (u *Upload) Write(p []byte) (int, error) {
+	n, err := u.receiving.Write(p)
+	if u.sums != nil {
+		u.sums.hash.Write(p[:n])
+	}
+	return n, err
+}
+
 // Commit makes what was written the file at the name, durably. mtime is a time that
 // the client gave, or zero. created says that there was no file before. After an
 // error the old file is as it was.
@@ -102,10 +116,18 @@ func (u *Upload) Commit(ctx context.Context, mtime time.Time) (made Info, create
 		made, created, err = u.commit(ctx, mtime)
 		return err
 	}
+	if u.sums != nil {
+		if err := u.sums.check(u.part != nil); err != nil {
+			return Info{}, false, err
+		}
+	}
 	if u.part != nil {
 		err = u.amend(ctx, commit)
 	} else {
 		err = commit(ctx)
+	}
+	if err == nil && u.sums != nil {
+		u.t.f.d.sums.note(u.t.f, made, u.sums.found)
 	}
 	return made, created, err
 }
@@ -149,6 +171,9 @@ func (u *Upload) place(ctx context.Context, made *Info) (created bool, err error
 			return rows.cancel(ctx, err)
 		}
 		created = !exists
+		if exists {
+			t.f.d.sums.forget(t.f, cur)
+		}
 		t.f.locks.taken(u.name, t.p.UserID)
 		t.f.changed(changeFile, u.name)
 		return rows.replaced(ctx, made.Identity())

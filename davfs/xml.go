@@ -49,6 +49,7 @@ type propfind struct {
 	expand map[xml.Name]*propfind // of an expand-property report: what is wanted of those that a value names
 
 	wants []wanted // the names, see compile
+	sums  bool     // oc:checksums is asked for
 	dead  bool     // dead properties are asked for, or may be
 
 	cacheable, locks bool // see listingCache: answers may be kept; but not while there are locks

@@ -670,6 +670,8 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{`DELETE FROM props WHERE` + under("p"), []any{"", "p"}, []string{"(folder_id=? AND path>? AND path<?)"}},
 		{`DELETE FROM locks WHERE` + under("p"), []any{"", "p"}, []string{"(folder_id=? AND path>? AND path<?)"}},
 		{`DELETE FROM props WHERE` + under(""), []any{"", ""}, []string{"SEARCH props USING", "(folder_id=?)"}},
+		{checksumsQuery(2), []any{"", 1, 2}, []string{"SEARCH checksums USING INDEX sqlite_autoindex_checksums_1 (folder_id=? AND ino=?)"}},
+		{hasChecksums, []any{""}, []string{"sqlite_autoindex_checksums_1 (folder_id=?)"}},
 		{moveProps, []any{"", "p", "", "q"}, []string{"(folder_id=? AND path>? AND path<?)"}},
 	} {
 		rows, err := s.reads.Query(`EXPLAIN QUERY PLAN `+test.query, test.args...)

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		{"moves refused", testMovesRefused},
 		{"removed and renewed rows", testRemoveRenew},
 		{"intents", testIntents},
+		{"checksums", testChecksums},
 		{"epoch", testEpoch},
 		{"ended context", testEndedContext},
 	} {
