@@ -215,7 +215,7 @@ func (t *Tree) lockNew(ctx context.Context, l store.Lock, c Claim) (granted stor
 	}
 	made.Name = baseOf(l.Path)
 	err = t.change(ctx, []string{l.Path}, func() error {
-		cur, exists, err := t.look(l.Path)
+		cur, exists, err := t.lookToMake(l.Path)
 		if err != nil {
 			return err
 		}
@@ -228,7 +228,7 @@ func (t *Tree) lockNew(ctx context.Context, l store.Lock, c Claim) (granted stor
 		if granted, err = t.grant(ctx, l); err != nil {
 			return err
 		}
-		if err := up.publish(l.Path, true); err != nil {
+		if err := up.publish(l.Path, cur, false); err != nil {
 			_, undo := t.f.locks.unlock(context.WithoutCancel(ctx), l.Path, l.Token)
 			return errors.Join(err, undo)
 		}

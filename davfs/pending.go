@@ -190,10 +190,10 @@ func (t *Tree) BeginPending(ctx context.Context, n NewPending) (Pending, error) 
 		return Pending{}, err
 	}
 	name := t.Resolve(n.Path)
-	cur, exists, err := t.look(name)
+	cur, exists, err := t.lookToMake(name)
 	if err == nil && n.Filename != "" && (name == "" || exists && cur.Dir) {
 		name = t.Resolve(member(name, n.Filename))
-		cur, exists, err = t.look(name)
+		cur, exists, err = t.lookToMake(name)
 	}
 	if err != nil {
 		return Pending{}, err
@@ -650,7 +650,7 @@ func (t *Tree) complete(ctx context.Context, u *pending, s *staged) (Pending, er
 	ctx = context.WithoutCancel(ctx) // whether the client still listens no longer matters
 	d := t.f.d
 	name := t.Resolve(u.row.Path)
-	cur, exists, err := t.look(name)
+	cur, exists, err := t.lookToMake(name)
 	if err != nil {
 		return u.view(), err
 	}

@@ -43,19 +43,21 @@ func (q *quotaFS) MkdirAll(name string, perm fs.FileMode) error { return mkdirAl
 
 // Publish implements fileSystem. reserved is turned into what the change really adds.
 func (q *quotaFS) Publish(s *staged, name string, noReplace bool) error {
-	return q.publish(s, name, noReplace, store.Usage{})
+	if noReplace {
+		return q.publish(s, name, Info{}, false, store.Usage{})
+	}
+	old, err := q.Lstat(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return q.publish(s, name, old, err == nil, store.Usage{})
 }
 
-func (q *quotaFS) publish(s *staged, name string, noReplace bool, reserved store.Usage) error {
+// publish is Publish for who knows what is at the name, which is locked.
+func (q *quotaFS) publish(s *staged, name string, old Info, exists bool, reserved store.Usage) error {
 	delta := s.usage
-	if !noReplace {
-		old, err := q.Lstat(name)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err == nil {
-			delta = minus(delta, old.usage())
-		}
+	if exists {
+		delta = minus(delta, old.usage())
 	}
 	account, err := q.ledger.settle(parentOf(name), reserved, delta)
 	if err != nil {
@@ -64,7 +66,7 @@ func (q *quotaFS) publish(s *staged, name string, noReplace bool, reserved store
 	if s.tree {
 		q.ledger.spoil()
 	}
-	if err := q.fileSystem.Publish(s, name, noReplace); err != nil {
+	if err := q.fileSystem.Publish(s, name, !exists); err != nil {
 		account.undo()
 		return err
 	}
@@ -402,9 +404,9 @@ func (in *receiving) finish(sync Sync, mode uint32, mtime time.Time) (Info, erro
 	return i, err
 }
 
-// publish makes the finished file visible. The caller holds the name's lock.
-func (in *receiving) publish(name string, noReplace bool) error {
-	if err := in.q.publish(in.staged, name, noReplace, in.reserved); err != nil {
+// publish makes the finished file visible in the place of old, if exists. The caller holds the name's lock.
+func (in *receiving) publish(name string, old Info, exists bool) error {
+	if err := in.q.publish(in.staged, name, old, exists, in.reserved); err != nil {
 		return err
 	}
 	in.staged, in.reserved = nil, store.Usage{}

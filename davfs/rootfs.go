@@ -26,7 +26,8 @@ import (
 type fileSystem interface {
 	afero.Fs
 
-	// Lstat describes a visible resource; anything else is fs.ErrNotExist.
+	// Lstat describes a visible resource; anything else is fs.ErrNotExist, and errNowhere as well if it is
+	// the parent that is missing.
 	Lstat(name string) (Info, error)
 	// OpenRead opens a visible regular file. The Info is of the opened file.
 	OpenRead(name string) (*os.File, Info, error)
@@ -212,6 +213,14 @@ func statx(dirFD int, base string, flags int, x *unix.Statx_t) error {
 
 var errNotVisible = unix.ENOENT
 
+// errNowhere is the fs.ErrNotExist of a name whose parent is no visible directory.
+var errNowhere error = nowhere{}
+
+type nowhere struct{}
+
+func (nowhere) Error() string        { return "no such directory" }
+func (nowhere) Is(target error) bool { return target == fs.ErrNotExist }
+
 // Lstat implements fileSystem.
 func (r *rootFS) Lstat(name string) (Info, error) {
 	for {
@@ -233,14 +242,16 @@ func (r *rootFS) lstat(name string) (Info, error) {
 		return i, nil
 	}
 	fd, base, err := r.at(name)
-	if err == nil {
-		err = statx(fd, base, 0, &x)
-		r.done(fd)
+	switch err {
+	case nil:
+	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.EXDEV:
+		return Info{}, &fs.PathError{Op: "stat", Path: name, Err: errNowhere}
+	default:
+		return Info{}, pathError("stat", name, err)
 	}
+	err = statx(fd, base, 0, &x)
+	r.done(fd)
 	if err != nil {
-		if err == unix.ENOTDIR {
-			err = unix.ENOENT // a file has no members
-		}
 		return Info{}, pathError("stat", name, err)
 	}
 	i, ok := infoOf(base, &x, r.vol.dev)

@@ -54,12 +54,10 @@ func (x *transfer) look(move bool) (src, old Info, exists bool, err error) {
 	if err = x.dst.mayName(x.to); err != nil {
 		return src, old, false, err
 	}
-	if old, exists, err = x.dst.look(x.to); err != nil {
+	if old, exists, err = x.dst.lookToMake(x.to); err != nil {
 		return src, old, false, err
 	}
-	if !exists {
-		err = x.dst.needParent(x.to)
-	} else if !x.overwrite {
+	if exists && !x.overwrite {
 		err = errExists
 	}
 	if err != nil {
@@ -213,7 +211,7 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 			defer x.dst.f.moving()()
 			err = x.dst.f.fs.exchange(made.staged, x.to, made.reserved)
 		} else {
-			err = x.dst.f.fs.publish(made.staged, x.to, !exists, made.reserved)
+			err = x.dst.f.fs.publish(made.staged, x.to, old, exists, made.reserved)
 		}
 		if err != nil {
 			return rows.cancel(ctx, err)

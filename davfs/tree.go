@@ -187,16 +187,16 @@ func (t *Tree) look(name string) (i Info, exists bool, err error) {
 	return i, err == nil, err
 }
 
-// needParent says whether name may be made: its parent is a collection.
-func (t *Tree) needParent(name string) error {
-	if name == "" {
-		return errRoot
+// lookToMake is look for a name where something is to be: errNoParent if its parent is no collection.
+func (t *Tree) lookToMake(name string) (i Info, exists bool, err error) {
+	i, err = t.f.fs.Lstat(name)
+	switch {
+	case errors.Is(err, errNowhere):
+		return Info{}, false, errNoParent
+	case errors.Is(err, fs.ErrNotExist):
+		return Info{}, false, nil
 	}
-	parent, err := t.f.fs.Lstat(parentOf(name))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !parent.Dir {
-		return errNoParent
-	}
-	return err
+	return i, err == nil, err
 }
 
 // change runs fn between begin and end of a change, with names locked, the folder known to be
@@ -245,7 +245,7 @@ func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
 	}
 	var made Info
 	err := t.change(ctx, []string{name}, func() error {
-		cur, exists, err := t.look(name)
+		cur, exists, err := t.lookToMake(name)
 		if err != nil {
 			return err
 		}
@@ -256,9 +256,6 @@ func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
 			return fs.ErrExist
 		}
 		if err := t.mayName(name); err != nil {
-			return err
-		}
-		if err := t.needParent(name); err != nil {
 			return err
 		}
 		if err := t.f.locks.need(name, needSelf|needMember, c.Tokens, t.p.UserID); err != nil {

@@ -35,7 +35,7 @@ func (t *Tree) receive(ctx context.Context, name string, c Claim, length int64, 
 	if err := t.may(store.Write); err != nil {
 		return nil, err
 	}
-	cur, exists, err := t.look(name)
+	cur, exists, err := t.lookToMake(name)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +83,6 @@ func (t *Tree) mayPut(name string, c Claim, exists bool, cur Info) error {
 		return err
 	}
 	if !exists {
-		if err := t.needParent(name); err != nil {
-			return err
-		}
 		need |= needMember
 	}
 	if err := c.check(exists, cur); err != nil {
@@ -147,7 +144,7 @@ func (u *Upload) place(ctx context.Context, made *Info) (created bool, err error
 	t := u.t
 	made.Name = baseOf(u.name)
 	err = t.change(ctx, []string{u.name}, func() error {
-		cur, exists, err := t.look(u.name)
+		cur, exists, err := t.lookToMake(u.name)
 		if err != nil {
 			return err
 		}
@@ -167,7 +164,7 @@ func (u *Upload) place(ctx context.Context, made *Info) (created bool, err error
 		if err := rows.intend(ctx, store.Intent{Kind: intentReplace, Path: u.name, Subject: made.Identity()}); err != nil {
 			return err
 		}
-		if err := u.publish(u.name, !exists); err != nil {
+		if err := u.publish(u.name, cur, exists); err != nil {
 			return rows.cancel(ctx, err)
 		}
 		created = !exists
