@@ -108,6 +108,7 @@ type FS struct {
 	reconcile  sync.Mutex
 	scanning   sync.Map // IDs of folders that scanAsked counts
 	kept       keptUploads
+	counters   counters
 }
 
 // New opens the volume and makes its directories. Nothing runs until Start.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/webdav"
@@ -163,7 +164,7 @@ func (h *Handler) serve(q *request) (err error) {
 		// In a copy: net/http looks at its own request's Body to know whether the client waits for a
 		// 100, and would else read a body that is not sent before it lets the answer out (PUT-6).
 		r = r.WithContext(r.Context())
-		r.Body = &pacedBody{ReadCloser: r.Body, pacing: h.pacing, control: http.NewResponseController(q.w)}
+		r.Body = &pacedBody{ReadCloser: r.Body, pacing: h.pacing, control: http.NewResponseController(q.w), received: &h.d.counters.received}
 		q.r = r
 	}
 	if lines := r.Header["If"]; len(lines) > 0 {
@@ -368,7 +369,7 @@ var bodyPacing = pacing{stall: 60 * time.Second, window: 30 * time.Second, bytes
 // PacedBody is the body of a request to another door than WebDAV's, with the moving deadlines that
 // uploads have here. Read it in place of r.Body, which net/http looks at itself.
 func (d *FS) PacedBody(w http.ResponseWriter, r *http.Request) io.Reader {
-	return &pacedBody{ReadCloser: r.Body, pacing: bodyPacing, control: http.NewResponseController(w)}
+	return &pacedBody{ReadCloser: r.Body, pacing: bodyPacing, control: http.NewResponseController(w), received: &d.counters.received}
 }
 
 // pacedBody is a request body whose sender must keep going. There is no limit on how long
@@ -376,10 +377,11 @@ func (d *FS) PacedBody(w http.ResponseWriter, r *http.Request) io.Reader {
 type pacedBody struct {
 	io.ReadCloser
 	pacing
-	control *http.ResponseController
-	begun   time.Time     // of the window
-	got     int64         // in the window
-	waited  time.Duration // for the sender, in the window; the rest was our disk's
+	control  *http.ResponseController
+	received *atomic.Int64
+	begun    time.Time     // of the window
+	got      int64         // in the window
+	waited   time.Duration // for the sender, in the window; the rest was our disk's
 }
 
 // errSlow ends a body that comes too slowly.
@@ -398,6 +400,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.got += int64(n)
+	b.received.Add(int64(n))
 	b.waited += time.Since(now)
 	return n, err
 }

@@ -337,7 +337,13 @@ func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
 		for b := (*buf)[:n]; len(b) > 0; {
 			base, kind, rest := cutDirent(b)
 			b = rest
-			if kind != unix.DT_REG && kind != unix.DT_DIR && kind != unix.DT_UNKNOWN || !legalSegment(string(base)) {
+			if kind != unix.DT_REG && kind != unix.DT_DIR && kind != unix.DT_UNKNOWN {
+				continue
+			}
+			if !legalSegment(string(base)) {
+				if s := string(base); s != "." && s != ".." {
+					r.vol.unlistable.Add(1)
+				}
 				continue
 			}
 			member := string(base)

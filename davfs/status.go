@@ -13,8 +13,11 @@ import (
 	"davit/store"
 )
 
-// conditionSpace is the condition of a full volume (RFC 4331, section 6).
-const conditionSpace = "sufficient-disk-space"
+// Conditions of a folder's limit and of a full volume (RFC 4331, section 6).
+const (
+	conditionQuota = "quota-not-exceeded"
+	conditionSpace = "sufficient-disk-space"
+)
 
 // statusOf is the one table from errors to WebDAV statuses (STA-7). method matters
 // where RFC 4918 gives the same trouble another number.
@@ -35,7 +38,7 @@ func statusOf(err error, method string) *statusError {
 	case errors.Is(err, store.ErrTooMany) && method != methodLock:
 		return say(http.StatusServiceUnavailable, "") // a 4xx makes mounts give files up (STA-3)
 	case errors.Is(err, store.ErrQuota):
-		return say(http.StatusInsufficientStorage, "quota-not-exceeded") // RFC 4331, section 6
+		return say(http.StatusInsufficientStorage, conditionQuota)
 	case errors.Is(err, store.ErrTooMany):
 		return say(http.StatusInsufficientStorage, "")
 	case errors.Is(err, store.ErrNoSpace), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -93,6 +96,9 @@ func refusedByDisk(err error) bool {
 // standard names one, and a text for people (MET-8). The cause of a 500 goes to the log alone.
 func (h *Handler) fail(q *request, err error) {
 	s := statusOf(err, q.r.Method)
+	if s.Condition == conditionQuota {
+		h.d.counters.quotaRefusals.Add(1)
+	}
 	head := q.w.Header()
 	switch s.Status {
 	case http.StatusUnauthorized:

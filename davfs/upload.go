@@ -70,6 +70,7 @@ func (t *Tree) receive(ctx context.Context, name string, c Claim, length int64, 
 	if exists {
 		mode = cur.Mode // PUT-8
 	}
+	t.f.d.counters.uploads.Add(1)
 	return &Upload{receiving: in, t: t, name: name, claim: c, part: part, mode: mode, keep: t.f.locks.keep(c.Tokens, t.p.UserID)}, nil
 }
 
@@ -187,6 +188,7 @@ func (u *Upload) Abort() {
 		return
 	}
 	u.done = true
+	u.t.f.d.counters.uploads.Add(-1)
 	u.abort()
 	u.keep()
 	u.t.f.end()

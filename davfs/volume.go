@@ -30,6 +30,7 @@ type volume struct {
 	benches               [stagingBenches]bench
 	kept                  bench
 	next                  atomic.Uint32
+	unlistable            atomic.Int64 // see Stats
 	dev                   uint64
 
 	mu      sync.Mutex

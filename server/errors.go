@@ -210,6 +210,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if !s.limits.counted(h) && !s.limits.take(h, addressCaller(s.peers.Client(r).IP)) {
 		err = errRateLimit // refusals before the handlers count as well
 	}
+	if errors.Is(err, store.ErrQuota) {
+		s.metrics.quotaRefusals.Add(1)
+	}
 	status, kind, title := problemOf(err)
 	switch {
 	case status == 503 && r.Context().Err() != nil: // the client has gone

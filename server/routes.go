@@ -18,6 +18,7 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	e.Match(get, "/", echo.WrapHandler(page))
 	e.Match(get, "/livez", s.livez)
 	e.Match(get, "/readyz", s.readyz)
+	e.GET("/metrics", s.as(s.showMetrics))
 
 	for v := 1; v <= 9; v++ {
 		e.GET("/v"+strconv.Itoa(v), s.public(s.version))

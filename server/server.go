@@ -56,6 +56,8 @@ type Server struct {
 	limits *rateLimit
 	ids    requestIDs
 
+	metrics metrics
+
 	stopping atomic.Bool
 	running  sync.WaitGroup // requests
 }
@@ -95,6 +97,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	id := s.ids.next(start)
 	w.Header()["X-Request-Id"] = []string{id}
+	dav := isDAV(r)
 	lw := &response{ResponseWriter: w, conn: deadlineOf(r), hasBody: r.Method != http.MethodHead}
 	defer func() {
 		err := recover()
@@ -105,13 +108,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				err = nil
 			}
 		}
+		s.metrics.request(r, lw, dav, start)
 		s.log.request(r, lw, id, s.peers.Client(r).IP.String(), start)
 		if err != nil {
 			panic(http.ErrAbortHandler) // the client must see that the answer is cut
 		}
 	}()
 
-	dav := isDAV(r)
 	switch err := s.cross.Check(r); { // SEC-5
 	case err == nil && dav:
 		s.dav.ServeHTTP(lw, r)

@@ -1,0 +1,203 @@
+package server
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"runtime"
+	runtimemetrics "runtime/metrics"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"davit/store"
+
+	"github.com/labstack/echo/v4"
+)
+
+// countedMethods are the methods that have numbers of their own; all others share one.
+var countedMethods = [...]string{"other", "GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "PROPPATCH",
+	"MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT"}
+
+// methodNumber is the place of a method in countedMethods.
+func methodNumber(method string) int {
+	switch method { // faster than a map
+	case "GET":
+		return 1
+	case "HEAD":
+		return 2
+	case "PUT":
+		return 3
+	case "POST":
+		return 4
+	case "PATCH":
+		return 5
+	case "DELETE":
+		return 6
+	case "OPTIONS":
+		return 7
+	case "PROPFIND":
+		return 8
+	case "PROPPATCH":
+		return 9
+	case "MKCOL":
+		return 10
+	case "COPY":
+		return 11
+	case "MOVE":
+		return 12
+	case "LOCK":
+		return 13
+	case "UNLOCK":
+		return 14
+	case "REPORT":
+		return 15
+	}
+	return 0
+}
+
+// durations are the upper bounds of the histogram's buckets; one more has no bound.
+var durations = [...]time.Duration{time.Millisecond, 5 * time.Millisecond, 25 * time.Millisecond, 100 * time.Millisecond,
+	500 * time.Millisecond, 2 * time.Second, 10 * time.Second, time.Minute}
+
+// metrics count requests (PER-6). A request costs a few additions and nothing else; all that can be
+// asked for elsewhere is asked for when somebody wants to see it.
+type metrics struct {
+	methods       [len(countedMethods)]methodMetrics
+	sent          atomic.Int64 // bytes of answers
+	received      atomic.Int64 // bytes of the API's bodies, as announced; davfs counts the others
+	listings      atomic.Int64 // PROPFINDs of Depth 1
+	listingNanos  atomic.Int64
+	quotaRefusals atomic.Int64 // by the API; davfs counts the others
+}
+
+type methodMetrics struct {
+	status [600]atomic.Int64
+	bucket [len(durations) + 1]atomic.Int64
+	nanos  atomic.Int64
+}
+
+// request counts a request that has ended.
+func (m *metrics) request(r *http.Request, w *response, dav bool, start time.Time) {
+	took := time.Since(start)
+	status := w.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if status >= len(m.methods[0].status) {
+		status = 0
+	}
+	of := &m.methods[methodNumber(r.Method)]
+	of.status[status].Add(1)
+	i := 0
+	for i < len(durations) && took > durations[i] {
+		i++
+	}
+	of.bucket[i].Add(1)
+	of.nanos.Add(int64(took))
+	if w.bytes > 0 {
+		m.sent.Add(w.bytes)
+	}
+	if !dav && r.ContentLength > 0 && !strings.HasPrefix(r.URL.Path, uploadsPath) {
+		m.received.Add(r.ContentLength)
+	}
+	if status == http.StatusMultiStatus && r.Method == "PROPFIND" {
+		if depth := r.Header["Depth"]; len(depth) == 1 && depth[0] == "1" {
+			m.listings.Add(1)
+			m.listingNanos.Add(int64(took))
+		}
+	}
+}
+
+// showMetrics answers GET /metrics in the text format of Prometheus, to administrators.
+func (s *Server) showMetrics(c echo.Context, p store.Principal) error {
+	if !p.Admin {
+		return fmt.Errorf("metrics are for administrators: %w", fs.ErrPermission)
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.Blob(http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", []byte(s.exposition()))
+}
+
+// exposition is all metrics as text.
+func (s *Server) exposition() string {
+	m := &s.metrics
+	files := s.files.Stats()
+	var b strings.Builder
+	family := func(name, kind, help string) {
+		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+	}
+	one := func(name, kind, help string, value any) {
+		family(name, kind, help)
+		fmt.Fprintf(&b, "%s %v\n", name, value)
+	}
+	seconds := func(nanos int64) string { return strconv.FormatFloat(float64(nanos)/1e9, 'g', -1, 64) }
+
+	family("davit_build_info", "gauge", "The program that answers.")
+	fmt.Fprintf(&b, "davit_build_info{version=%q,goversion=%q} 1\n", Version(), runtime.Version())
+	family("davit_requests_total", "counter", "Requests by method and status.")
+	for i, method := range countedMethods {
+		for status := range m.methods[i].status {
+			if n := m.methods[i].status[status].Load(); n > 0 {
+				fmt.Fprintf(&b, "davit_requests_total{method=%q,status=\"%d\"} %d\n", method, status, n)
+			}
+		}
+	}
+	family("davit_request_duration_seconds", "histogram", "Time from the head of a request to the end of its answer.")
+	for i, method := range countedMethods {
+		of, sum := &m.methods[i], int64(0)
+		var n [len(durations) + 1]int64
+		for j := range n {
+			sum += of.bucket[j].Load()
+			n[j] = sum
+		}
+		if sum == 0 {
+			continue
+		}
+		for j, bound := range durations {
+			fmt.Fprintf(&b, "davit_request_duration_seconds_bucket{method=%q,le=%q} %d\n", method, seconds(int64(bound)), n[j])
+		}
+		fmt.Fprintf(&b, "davit_request_duration_seconds_bucket{method=%q,le=\"+Inf\"} %d\n", method, sum)
+		fmt.Fprintf(&b, "davit_request_duration_seconds_sum{method=%q} %s\n", method, seconds(of.nanos.Load()))
+		fmt.Fprintf(&b, "davit_request_duration_seconds_count{method=%q} %d\n", method, sum)
+	}
+	family("davit_listing_duration_seconds", "summary", "Time of PROPFIND with Depth 1.")
+	fmt.Fprintf(&b, "davit_listing_duration_seconds_sum %s\n", seconds(m.listingNanos.Load()))
+	fmt.Fprintf(&b, "davit_listing_duration_seconds_count %d\n", m.listings.Load())
+	one("davit_received_bytes_total", "counter", "Bytes of request bodies.", files.Received+m.received.Load())
+	one("davit_sent_bytes_total", "counter", "Bytes of answers, without their heads.", m.sent.Load())
+	one("davit_quota_refusals_total", "counter", "Requests that the limit of a folder refused.", files.QuotaRefusals+m.quotaRefusals.Load())
+	one("davit_unlistable_names_total", "counter", "Names on the disk that listings left out because no URL can have them; each time counts.", files.Unlistable)
+	one("davit_uploads_running", "gauge", "Files that are being received.", files.Uploads)
+	one("davit_uploads_unfinished", "gauge", "Resumable uploads that are not complete.", files.Pending)
+	one("davit_locks", "gauge", "WebDAV locks in open folders.", files.Locks)
+	one("davit_folders_open", "gauge", "Folders that are open.", files.Folders)
+
+	one("go_goroutines", "gauge", "Goroutines that exist.", runtime.NumGoroutine())
+	memory := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	if runtimemetrics.Read(memory); memory[0].Value.Kind() == runtimemetrics.KindUint64 {
+		one("go_memstats_heap_alloc_bytes", "gauge", "Bytes of objects on the heap.", memory[0].Value.Uint64())
+	}
+	if n, ok := residentBytes(); ok {
+		one("process_resident_memory_bytes", "gauge", "Memory of the process.", n)
+	}
+	if open, err := os.ReadDir("/proc/self/fd"); err == nil {
+		one("process_open_fds", "gauge", "Open file descriptors.", len(open)-1) // without that of the listing
+	}
+	return b.String()
+}
+
+// residentBytes is the memory that the process takes, as Linux counts it.
+func residentBytes() (int64, bool) {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, false
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0, false
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	return pages * int64(os.Getpagesize()), err == nil
+}
