@@ -185,6 +185,17 @@ func (f *failing) Enter(s *staged) (hiddenTree, error) {
 	return &failing{t, f.x}, nil
 }
 
+func (f *failing) Reopen(s *staged) error {
+	if err := f.x.hit("reopen", ""); err != nil {
+		return err
+	}
+	err := f.fileSystem.Reopen(s)
+	if err == nil {
+		s.file = &failingFile{s.file.(*os.File), f.x}
+	}
+	return err
+}
+
 func (f *failing) SyncVolume() error {
 	if err := f.x.hit("sync volume", ""); err != nil {
 		return err
@@ -333,8 +344,8 @@ func markBody(value string) string {
 // setUp fills a directory of Home, and one of Other, with what the requests of the tests are about.
 func (s *faultSite) setUp(t testing.TB, dir string) {
 	t.Helper()
+	defer func(was Sync) { s.o.Sync = was }(s.o.Sync)
 	s.o.Sync = SyncNone
-	defer func() { s.o.Sync = SyncFull }()
 	for _, m := range []string{"/dav/Home/", "/dav/Other/"} {
 		s.want(t, 201, "MKCOL", m+dir, "")
 	}
@@ -369,6 +380,9 @@ var faultCases = []faultCase{
 	{name: "PUT over", method: "PUT", target: "file", body: "new content", status: 204},
 	{name: "PUT over marked", method: "PUT", target: "marked", body: "new", status: 204},
 	{name: "PUT chunked", method: "PUT", target: "marked", body: strings.Repeat("chunk ", 50_000), headers: []string{"Chunked: yes"}, status: 204},
+	{name: "PUT of a part", method: "PUT", target: "marked", body: "PART", headers: []string{"Content-Range: bytes 3-6/17"}, status: 204},
+	{name: "PATCH", method: "PATCH", target: "file", body: "PART", headers: []string{"Content-Type: " + updateType, "X-Update-Range: bytes=-4"}, status: 204},
+	{name: "PATCH append", method: "PATCH", target: "marked", body: "PART", headers: []string{"Content-Type: " + updateType, "X-Update-Range: append"}, status: 204},
 	{name: "DELETE file", method: "DELETE", target: "file", status: 204},
 	{name: "DELETE marked", method: "DELETE", target: "marked", status: 204},
 	{name: "DELETE collection", method: "DELETE", target: "tree/", status: 204},
