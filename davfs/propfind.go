@@ -189,10 +189,13 @@ func (l *propLister) resources(depth int) error {
 		if err := l.add(self, href); err != nil {
 			return err
 		}
+		if err := l.flushPending(); err != nil { // client libraries take the first response for the collection itself
+			return err
+		}
 	}
 	switch depth {
 	case depthZero:
-		return l.flushPending()
+		return nil
 	case depthOne:
 		return l.listMembers(self, href)
 	}

@@ -644,3 +644,29 @@ func TestPRO12_Spellings(t *testing.T) {
 		t.Errorf("set %q", got)
 	}
 }
+
+// The collection that was asked for comes first, also if it has properties that are read from rows: client
+// libraries take the first response for it.
+func TestCLI6_CollectionFirst(t *testing.T) {
+	s := newSite(t, HandlerOptions{InfiniteDepth: true}, Options{})
+	s.want(t, 201, "MKCOL", "/dav/Home/dir", "")
+	s.want(t, 201, "MKCOL", "/dav/Home/dir/sub", "")
+	s.want(t, 201, "PUT", "/dav/Home/dir/f", "x")
+	for _, target := range []string{"/dav/Home/", "/dav/Home/dir/", "/dav/Home/dir/f"} {
+		s.patch(t, target, set("<Z:a>row</Z:a>"))
+	}
+	for _, target := range []string{"/dav/", "/dav/Home/", "/dav/Home/dir/"} {
+		for _, depth := range []string{"1", "infinity"} {
+			if target == "/dav/" && depth != "1" {
+				continue // is never answered
+			}
+			for range 3 { // listings that are asked for again may be kept
+				a := s.want(t, 207, "PROPFIND", target, "", "Depth: "+depth)
+				_, rest, _ := strings.Cut(a.body, "<D:href>")
+				if first, _, _ := strings.Cut(rest, "</D:href>"); first != target {
+					t.Errorf("Depth %s of %s begins with %s", depth, target, first)
+				}
+			}
+		}
+	}
+}
