@@ -93,6 +93,11 @@ await client.unlock("/copy ß.txt", lock.token);
 assert.equal(await client.putFileContents("/copy ß.txt", "free"), true);
 assert.equal(await status(client.unlock("/copy ß.txt", lock.token)), 409);
 
+// Times: the library has no option for them, but sends headers.
+await client.putFileContents("/aged.txt", "old", { headers: { "X-OC-Mtime": "981173106" } });
+assert.equal((await client.stat("/aged.txt")).lastmod, "Sat, 03 Feb 2001 04:05:06 GMT");
+await client.deleteFile("/aged.txt");
+
 // Streams
 await new Promise((resolve, reject) => {
 	const upload = client.createWriteStream("/stream.bin", {}, resolve);
