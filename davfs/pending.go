@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -68,8 +67,11 @@ const (
 	graceAfter = 250 * time.Millisecond
 )
 
-// maxPast bounds how many uploads that have ended are remembered.
-const maxPast = 4096
+// maxPast bounds how many uploads that have ended are remembered, maxPastMetadata what of them.
+const (
+	maxPast         = 4096
+	maxPastMetadata = 1 << 10
+)
 
 // NewPending is a pending upload to be made.
 type NewPending struct {
@@ -222,6 +224,9 @@ func (t *Tree) BeginPending(ctx context.Context, n NewPending) (Pending, error) 
 		d.kept.leave(row.UserID)
 		return Pending{}, err
 	}
+	if t.f.gone.Load() { // a deletion that did not see it
+		return Pending{}, errors.Join(t.f.errGone(""), d.endPending(p, nil, nil))
+	}
 	return p.view(), nil
 }
 
@@ -271,10 +276,6 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 	d.kept.mu.Lock()
 	d.kept.all[row.ID] = p
 	d.kept.mu.Unlock()
-	if t.f.gone.Load() { // a deletion that has not seen it
-		d.endPending(p, nil, nil)
-		return nil, t.f.errGone("")
-	}
 	return p, nil
 }
 
@@ -652,6 +653,9 @@ func (t *Tree) complete(ctx context.Context, u *pending, s *staged) (Pending, er
 	name := t.Resolve(u.row.Path)
 	cur, exists, err := t.lookToMake(name)
 	if err != nil {
+		if d.o.Sync != SyncNone { // else finish would
+			err = errors.Join(err, s.file.Sync())
+		}
 		return u.view(), err
 	}
 	mode := uint32(t.f.root.modes.File.Perm())
@@ -728,7 +732,11 @@ func (d *FS) endPending(u *pending, f *folder, past *Pending) error {
 			}
 			delete(d.kept.past, id)
 		}
-		d.kept.past[u.id] = pastUpload{*past, u.userID, d.now().Add(d.o.UploadExpiry)}
+		was := pastUpload{*past, u.userID, d.now().Add(d.o.UploadExpiry)}
+		if len(was.Metadata) > maxPastMetadata {
+			was.Metadata = ""
+		}
+		d.kept.past[u.id] = was
 	}
 	d.kept.mu.Unlock()
 	u.mu.Lock()
@@ -937,9 +945,4 @@ func (v *volume) keptSize(row store.Upload) (int64, error) {
 		return size, f.Sync()
 	}
 	return size, nil
-}
-
-// OutOfSpace says whether the disk, and no limit of a folder, refused.
-func OutOfSpace(err error) bool {
-	return errors.Is(err, store.ErrNoSpace) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

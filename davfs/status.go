@@ -41,7 +41,7 @@ func statusOf(err error, method string) *statusError {
 		return say(http.StatusInsufficientStorage, conditionQuota)
 	case errors.Is(err, store.ErrTooMany):
 		return say(http.StatusInsufficientStorage, "")
-	case errors.Is(err, store.ErrNoSpace), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case OutOfSpace(err):
 		text := "the volume is full"
 		if full := (*VolumeError)(nil); errors.As(err, &full) {
 			text = full.Error()
@@ -51,8 +51,7 @@ func statusOf(err error, method string) *statusError {
 		return say(http.StatusLocked, "lock-token-submitted")
 	case errors.Is(err, store.ErrChanged):
 		return say(http.StatusPreconditionFailed, "")
-	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrOffline), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EINTR),
-		errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ESTALE):
+	case Passing(err):
 		return plain(http.StatusServiceUnavailable, "the storage is busy or offline; try again")
 	case errors.Is(err, errNoParent), errors.Is(err, syscall.ENOTDIR):
 		return plain(http.StatusConflict, errNoParent.Error())
@@ -84,6 +83,18 @@ func statusOf(err error, method string) *statusError {
 		return plain(http.StatusRequestEntityTooLarge, "the body is too large")
 	}
 	return plain(http.StatusInternalServerError, http.StatusText(http.StatusInternalServerError))
+}
+
+// Passing says whether the storage is busy or offline: the same request may succeed later.
+func Passing(err error) bool {
+	return errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrOffline) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) ||
+		errors.Is(err, syscall.EINTR) || errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOMEM) ||
+		errors.Is(err, syscall.ESTALE)
+}
+
+// OutOfSpace says whether the disk, and no limit of a folder, refused.
+func OutOfSpace(err error) bool {
+	return errors.Is(err, store.ErrNoSpace) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // refusedByDisk says whether the operating system refused, and not our own rights: files put there by

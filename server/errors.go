@@ -130,6 +130,8 @@ func uploadProblem(err error) (status int, kind, title string) {
 		return 507, "quota-exceeded", "The folder's limit is reached."
 	case davfs.OutOfSpace(err):
 		return 507, "storage-full", "The storage is full."
+	case davfs.Passing(err) && !errors.As(err, new(*auth.RetryError)):
+		return 503, "service-unavailable", "Service unavailable."
 	case errors.Is(err, store.ErrLocked):
 		return 423, "locked", "The file is locked."
 	case errors.Is(err, store.ErrChanged):
@@ -154,6 +156,8 @@ func message(err error, status int) string {
 		switch known {
 		case 404:
 			return "you have no such upload, or see no such folder"
+		case 503:
+			return "the storage is busy or offline; the same request may succeed soon"
 		case 507:
 			if full := (*davfs.VolumeError)(nil); !errors.Is(err, store.ErrQuota) && !errors.As(err, &full) {
 				return "the volume is full"

@@ -32,7 +32,7 @@ const (
 	chunkType   = "application/offset+octet-stream"
 
 	// maxMetadata bounds Upload-Metadata: a path of 4096 bytes in base64, and more.
-	maxMetadata = 16 << 10
+	maxMetadata = 8 << 10
 )
 
 // checksums are the algorithms of Upload-Checksum.
@@ -163,7 +163,7 @@ func (s *Server) uploadTree(c echo.Context, p store.Principal, folder, path stri
 		return nil, err
 	}
 	if l, ok := c.Response().Writer.(*response); ok {
-		l.SetLog("", "/dav/"+m.Folder.ID+"/"+path, "")
+		l.SetLog("", "", "/dav/"+m.Folder.ID+"/"+path)
 	}
 	return s.files.Tree(c.Request().Context(), p, m)
 }
