@@ -48,6 +48,9 @@ type folder struct {
 	countAt   time.Time     // when to try again after miscounted could not be mended
 	countWait time.Duration // before that
 
+	journal   atomic.Pointer[journal] // nil: nobody follows the folder
+	journalMu sync.Mutex              // held to begin one
+
 	versionMu   sync.Mutex
 	version     uint64            // of the last change below the root
 	forgotten   uint64            // version when versions was emptied, for directories not in it
@@ -138,7 +141,7 @@ func (f *folder) atRest() bool {
 	}
 	f.changeMu.Lock()
 	defer f.changeMu.Unlock()
-	return !f.marked && !f.touched && f.miscounted.Load() == 0
+	return !f.marked && !f.touched && f.miscounted.Load() == 0 && f.journal.Load().unsaved(f.d.now()) == nil
 }
 
 // use notes that a request uses the folder. Background work does not count.
@@ -174,6 +177,10 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	journal, err := d.loadJournal(ctx, row)
+	if err != nil {
+		return nil, err
+	}
 	root, err := openRootFS(d.volume, id, d.o.Modes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("folder %s: its directory is missing from the disk: %w", id, store.ErrOffline)
@@ -191,7 +198,9 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 		props: newPropTable(d.st, id, index, languages), ready: make(chan struct{}), marked: row.Dirty,
 		lastStamp: now.UnixNano(), versions: make(map[string]uint64), announced: make(map[string]int),
 	}
+	f.journal.Store(journal)
 	f.locks = newLockTable(d.st, saved, lockOptions{now: d.now, counts: d.counts, defaultTimeout: d.o.LockTimeout, maxTimeout: d.o.MaxLockTimeout})
+	f.ledger.foreign = f.missed
 	f.fs = &quotaFS{fileSystem: root, ledger: f.ledger}
 	f.ledger.limit(row.Effective(d.o.Defaults))
 	if !row.Dirty {
@@ -352,11 +361,16 @@ const (
 	changeFile   changeKind = iota // a file was made or replaced
 	changeTree                     // a collection was made or replaced, with all that is in it now
 	changeProps                    // properties of what is there
-	changeRemove                   // it is gone, with all that was in it
+	changeRemove                   // a file is gone
+	changeGone                     // a collection is gone or replaced, with all that was in it
 )
 
-// changed notes what happened to a name, which is still locked, for the ETags of the collections above it.
+// changed notes what happened to a name, which is still locked, for the ETags of the collections above it
+// and for those who follow the folder. A collection that is replaced is gone first.
 func (f *folder) changed(kind changeKind, name string) {
+	if j := f.journal.Load(); j != nil {
+		j.note(kind, name)
+	}
 	f.versionMu.Lock()
 	defer f.versionMu.Unlock()
 	f.version++

@@ -55,6 +55,7 @@ type Handler struct {
 	propfinds bodyCache[propfind]
 	lockinfos bodyCache[lockInfo]
 	pacing    pacing
+	mostSync  int // see mostSyncAnswers
 }
 
 // Handler makes the WebDAV door to d's folders.
@@ -66,7 +67,7 @@ func (d *FS) Handler(a Access, o HandlerOptions) *Handler {
 		o.Log = d.log
 	}
 	return &Handler{
-		d: d, access: a, o: o, log: o.Log, pacing: bodyPacing,
+		d: d, access: a, o: o, log: o.Log, pacing: bodyPacing, mostSync: mostSyncAnswers,
 		propfinds: bodyCache[propfind]{limit: maxXMLBody, parse: parsePropfind},
 		lockinfos: bodyCache[lockInfo]{limit: maxLockBody, parse: parseLockinfo},
 	}
@@ -348,6 +349,10 @@ func (h *Handler) matches(q *request, tag string, c webdav.Condition) bool {
 	}
 	if at.tree == nil {
 		return false
+	}
+	if strings.HasPrefix(c.Token, syncTokens) {
+		same, err := at.tree.f.unchanged(q.r.Context(), at.name, c.Token)
+		return err == nil && same
 	}
 	if c.Token != "" {
 		return at.tree.f.locks.tokenMatches(at.name, c.Token, q.p.UserID)

@@ -50,6 +50,14 @@ func (i Info) change() changeKind {
 	return changeFile
 }
 
+// removal is what to call its leaving a name.
+func (i Info) removal() changeKind {
+	if i.Dir {
+		return changeGone
+	}
+	return changeRemove
+}
+
 // usage is what the resource itself adds to its folder's usage (D10).
 func (i Info) usage() store.Usage {
 	if i.Dir {

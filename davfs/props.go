@@ -31,6 +31,7 @@ const (
 	propUserPrincipal // RFC 5397
 	propPrivileges    // RFC 3744
 	propReports       // RFC 3253
+	propSyncToken     // RFC 6578
 	propPrincipalURL  // RFC 3744, section 4
 	propAlternateURIs
 	propMembership
@@ -80,6 +81,7 @@ var liveProps = [...]liveProp{
 	propUserPrincipal:    {name: davName("current-user-principal"), files: true, dirs: true, users: true},
 	propPrivileges:       {name: davName("current-user-privilege-set"), files: true, dirs: true, users: true},
 	propReports:          {name: davName("supported-report-set"), files: true, dirs: true, users: true},
+	propSyncToken:        {name: davName("sync-token"), dirs: true},
 	propPrincipalURL:     {name: davName("principal-URL"), users: true},
 	propAlternateURIs:    {name: davName("alternate-URI-set"), users: true},
 	propMembership:       {name: davName("group-membership"), users: true},
@@ -218,6 +220,14 @@ func (d *described) appendLive(b []byte, id liveID) (_ []byte, ok bool) {
 		b = appendPrincipalHref(b, d.owner)
 	case propUserPrincipal:
 		b = appendPrincipalHref(b, d.caller.UserName)
+	case propSyncToken:
+		following := d.tree != nil
+		if following {
+			b, following = d.tree.f.appendSyncToken(b)
+		}
+		if !following {
+			return b[:begin], false
+		}
 	case propPrincipalURL:
 		b = appendPrincipalHref(b, d.user)
 	case propAlternateURIs, propMembership: // none

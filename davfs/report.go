@@ -10,6 +10,7 @@ import (
 
 // report is the body of a REPORT request: one of those that Davit knows (REP-1).
 type report struct {
+	sync   *syncRequest
 	expand *propfind // expand-property (RFC 3253, section 3.8)
 }
 
@@ -26,6 +27,9 @@ func (h *Handler) serveReport(q *request) error {
 	if err != nil {
 		return err
 	}
+	if rep.sync != nil {
+		return h.serveSync(q, rep.sync, depth)
+	}
 	if err := h.checkIf(q); err != nil {
 		return err
 	}
@@ -36,6 +40,9 @@ func (h *Handler) serveReport(q *request) error {
 
 // appendReports appends the reports that REPORT takes on the resource (RFC 3253, section 3.1.5).
 func (d *described) appendReports(b []byte) []byte {
+	if d.tree != nil && d.Dir {
+		b = appendReport(b, "sync-collection")
+	}
 	return appendReport(b, "expand-property")
 }
 
@@ -62,6 +69,8 @@ func parseReport(data []byte) (report, error) {
 	}
 	unknown := false
 	switch {
+	case el.is("sync-collection"):
+		rep.sync, err = r.syncCollection()
 	case el.is("expand-property"):
 		count := 0
 		rep.expand, err = r.expansion(&count)

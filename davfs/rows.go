@@ -240,6 +240,9 @@ func (d *FS) repayOne(ctx context.Context, in store.Intent) error {
 	defer src.moving()()
 	defer dst.moving()()
 	change, displaced, err := verdict(in, src.fs, dst.fs)
+	if displaced != nil {
+		src.missed()
+	}
 	src.discard(displaced)
 	if err != nil {
 		return err

@@ -43,12 +43,14 @@ func (d *FS) Scan(ctx context.Context, id string) (store.Usage, error) {
 	}
 	// Not Clean: a change may have begun since, and its mark must stay.
 	saved := store.FolderUsage{ID: id, Usage: f.ledger.current(), Scanned: begun}
+	saved.Journal = f.journal.Load().unsaved(d.now())
 	if row.Rescan.After(begun) { // the clock was set back since; what was asked for is done all the same
 		saved.Scanned = row.Rescan
 	}
 	if err := d.st.SaveUsage(ctx, []store.FolderUsage{saved}); err != nil {
 		return store.Usage{}, err
 	}
+	f.saved(saved.Journal)
 	d.log.Info("folder scanned", "folder", id, "bytes", u.Bytes, "files", u.Files, "was_bytes", was.Bytes, "was_files", was.Files, "took", d.now().Sub(begun))
 	return u, nil
 }

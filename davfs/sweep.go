@@ -198,6 +198,7 @@ func (d *FS) flushLoop() {
 // or when the server closes all in which nothing runs.
 func (d *FS) flush(ctx context.Context, closing bool) error {
 	var batch []store.FolderUsage
+	var journals []func() // that are to hear that the batch was written
 	var errs []error
 	for _, f := range d.openFolders() {
 		u, some, err := f.toSave(ctx, closing)
@@ -207,10 +208,19 @@ func (d *FS) flush(ctx context.Context, closing bool) error {
 		if some {
 			batch = append(batch, u)
 		}
+		if some && u.Journal != nil {
+			journals = append(journals, func() { f.saved(u.Journal) })
+		}
 		f.release()
 	}
 	if len(batch) > 0 {
-		errs = append(errs, d.st.SaveUsage(ctx, batch))
+		err := d.st.SaveUsage(ctx, batch)
+		if err == nil {
+			for _, saved := range journals {
+				saved()
+			}
+		}
+		errs = append(errs, err)
 	}
 	errs = append(errs, d.sums.flush(ctx))
 	return errors.Join(errs...)
@@ -234,16 +244,18 @@ func (f *folder) toSave(ctx context.Context, closing bool) (u store.FolderUsage,
 	changed := f.ledger.changed
 	f.ledger.changed = false
 	f.ledger.mu.Unlock()
+	u.Journal = f.journal.Load().unsaved(f.d.now()) // after usage: a journal that a count has ended must not outlive what it found
 	if f.marked && f.running == 0 && len(f.d.debts(f.id)) == 0 && f.miscounted.Load() == 0 && (closing || f.d.now().Sub(f.last) >= restBefore) {
 		u.Clean = true
 		if err := f.d.st.SaveUsage(ctx, []store.FolderUsage{u}); err != nil {
 			return u, false, err
 		}
+		f.saved(u.Journal)
 		f.marked = false
 		f.touched = false
 		return u, false, nil
 	}
-	some = changed || f.touched || u.LastUsed.Sub(f.savedUse) > time.Minute
+	some = changed || f.touched || u.Journal != nil || u.LastUsed.Sub(f.savedUse) > time.Minute
 	f.touched = false
 	if some {
 		f.savedUse = u.LastUsed
@@ -369,6 +381,9 @@ func (d *FS) checkFolder(ctx context.Context, row store.Folder, repair bool, rep
 		found.Detail += "; the folder was being changed when this was written and is counted at the next start"
 	}
 	if repair {
+		if err := d.st.EndJournal(ctx, row.ID); err != nil { // what it lacks, nobody knows
+			return err
+		}
 		if err := d.st.SaveUsage(ctx, []store.FolderUsage{{ID: row.ID, Usage: u, Clean: true, Scanned: d.now()}}); err != nil {
 			return err
 		}

@@ -75,6 +75,14 @@ func (x *transfer) look(move bool) (src, old Info, exists bool, err error) {
 	return src, old, exists, x.dst.f.locks.need(x.to, need, x.claim.Tokens, x.dst.p.UserID)
 }
 
+// arrived notes that what was at the destination, if anything, is replaced.
+func (x *transfer) arrived(src, old Info, exists bool) {
+	if exists && old.Dir {
+		x.dst.f.changed(changeGone, x.to)
+	}
+	x.dst.f.changed(src.change(), x.to)
+}
+
 // errExists is the refusal of Overwrite: F, a failed precondition (RFC 4918, section 10.6).
 var errExists = fmt.Errorf("the destination exists and Overwrite is F: %w", store.ErrChanged)
 
@@ -145,6 +153,8 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 		}
 		if swap {
 			if trashed, err = t.f.fs.Trash(name); err != nil {
+				t.f.missed() // for a moment the names were swapped
+				x.dst.f.missed()
 				if undo := t.f.fs.Swap(name, x.dst.f.fs, x.to); undo != nil {
 					return rows.leave(errors.Join(err, undo)) // the intent stays: the old one is taken away later
 				}
@@ -156,8 +166,8 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 			x.dst.f.d.sums.forget(x.dst.f, old)
 		}
 		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
-		t.f.changed(changeRemove, name)
-		x.dst.f.changed(src.change(), x.to)
+		t.f.changed(src.removal(), name)
+		x.arrived(src, old, exists)
 		return rows.moved(ctx, x.dst.f, x.to, exists && !swap)
 	})
 	t.f.discard(trashed) // also after an error: it is out of the folder
@@ -225,7 +235,7 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 			x.dst.f.d.sums.forget(x.dst.f, old)
 		}
 		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
-		x.dst.f.changed(src.change(), x.to)
+		x.arrived(src, old, exists)
 		return rows.copied(ctx, swap)
 	})
 	if displaced != nil {

@@ -330,7 +330,7 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 			return rows.cancel(ctx, err)
 		}
 		t.f.locks.taken(name, t.p.UserID)
-		t.f.changed(changeRemove, name)
+		t.f.changed(cur.removal(), name)
 		t.f.d.sums.forget(t.f, cur)
 		return rows.removed(ctx)
 	})

@@ -22,6 +22,7 @@ const (
 	maxXMLAttributes = 256 // of one element
 	maxXMLBindings   = 256 // namespace declarations in scope at one place
 	maxXMLProperties = 500
+	maxXMLWord       = 64 << 10  // bytes of a text that is kept, such as a sync token
 	maxXMLNamespace  = 4 << 10   // bytes of a namespace or a language
 	maxXMLAdded      = 256 << 10 // bytes of declarations that captured elements need from outside
 )
@@ -500,6 +501,29 @@ func (r *xmlReader) names() ([]xml.Name, error) {
 		return r.skip()
 	})
 	return list, err
+}
+
+// word reads the text of the element that was just opened, which is short, without blanks around it.
+func (r *xmlReader) word() (string, error) {
+	var b []byte
+	for {
+		tok, err := r.inner()
+		if err != nil {
+			return "", err
+		}
+		switch tok {
+		case xmlEnd:
+			return string(bytes.TrimSpace(b)), nil
+		case xmlText:
+			if b = append(b, r.text...); len(b) > maxXMLWord {
+				return "", badRequest("the text of an element is too long")
+			}
+		case xmlStart:
+			if err := r.skip(); err != nil {
+				return "", err
+			}
+		}
+	}
 }
 
 // content reads the element that was just opened and gives what is in it, in a

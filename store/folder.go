@@ -270,9 +270,10 @@ type FolderUsage struct {
 	LastUsed time.Time // if set, and later than what is there
 	Clean    bool      // Usage is right and stays so until MarkDirty
 	Scanned  time.Time // if set: when the count began that Usage comes from
+	Journal  *JournalBatch
 }
 
-// SaveUsage writes the usage of folders, all or none. It passes over folders that
+// SaveUsage writes the usage of folders and what is new in their journals, all or none. It passes over folders that
 // are gone, and does not raise Epoch.
 func (s *Store) SaveUsage(ctx context.Context, all []FolderUsage) error {
 	if len(all) == 0 {
@@ -287,6 +288,11 @@ func (s *Store) SaveUsage(ctx context.Context, all []FolderUsage) error {
 				WHERE id = $1`,
 				u.ID, u.Usage.Bytes, u.Usage.Files, micros(u.LastUsed), u.Clean, micros(u.Scanned)); err != nil {
 				return err
+			}
+			if u.Journal != nil {
+				if err := t.saveJournal(u.ID, u.Journal); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -319,6 +325,7 @@ func (t tx) emptyFolder(id string) error {
 	for _, query := range []string{
 		`DELETE FROM locks WHERE folder_id = $1`,
 		`DELETE FROM props WHERE folder_id = $1`,
+		`DELETE FROM journals WHERE folder_id = $1`,
 		`DELETE FROM grants WHERE folder_id = $1`,
 		`DELETE FROM tokens WHERE folder_id = $1`,
 		`DELETE FROM uploads WHERE folder_id = $1`,

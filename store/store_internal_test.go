@@ -672,6 +672,9 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{`DELETE FROM props WHERE` + under(""), []any{"", ""}, []string{"SEARCH props USING", "(folder_id=?)"}},
 		{checksumsQuery(2), []any{"", 1, 2}, []string{"SEARCH checksums USING INDEX sqlite_autoindex_checksums_1 (folder_id=? AND ino=?)"}},
 		{hasChecksums, []any{""}, []string{"sqlite_autoindex_checksums_1 (folder_id=?)"}},
+		{nthChange, []any{"", 10}, []string{"SEARCH changes USING COVERING INDEX changes_number (folder_id=?)"}},
+		{deleteChanges, []any{"", 10}, []string{"INDEX changes_number (folder_id=? AND number<?)"}},
+		{selectChanges, []any{"", "", 10}, []string{"SEARCH journals USING INDEX", "SEARCH changes USING INDEX changes_number (folder_id=? AND number>?)"}},
 		{moveProps, []any{"", "p", "", "q"}, []string{"(folder_id=? AND path>? AND path<?)"}},
 	} {
 		rows, err := s.reads.Query(`EXPLAIN QUERY PLAN `+test.query, test.args...)

@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		{"removed and renewed rows", testRemoveRenew},
 		{"intents", testIntents},
 		{"checksums", testChecksums},
+		{"journals", testJournals},
+		{"long journals", testLongJournals},
 		{"epoch", testEpoch},
 		{"ended context", testEndedContext},
 	} {
