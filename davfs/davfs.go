@@ -7,6 +7,10 @@
 // in one request: rights, locks, preconditions, durability (tree.go, upload.go, transfer.go).
 // The handler (handler.go, then one file per method or topic) speaks WebDAV on top.
 //
+// Every answer tells what is on the disk at that moment, with one exception: a listing that is asked for
+// again and again comes from memory for up to a second (listings.go), but never after a change that was made
+// through Davit; so only what others change on the disk behind it is listed up to a second late.
+//
 // It knows RFC 4918 and the disk; it does not know who may sign in (Access tells
 // it), no router, and no SQL: rows are package store's.
 package davfs
