@@ -174,12 +174,18 @@ func (l *propLister) listMembers(dir described, href string) error {
 	key := listingKey{f: f, name: dir.name, href: href, pf: l.pf, missing: l.missing}
 	kept, again := l.h.d.listings.get(key, dir.Identity(), now)
 	if kept != nil {
+		if err := l.flushPending(); err != nil { // the collection's own response comes before its members
+			return err
+		}
 		l.entries += kept.count
 		return l.sendKept(kept.body)
 	}
 	state, still := f.collectionState(dir.name, l.pf.locks)
 	if !again || !still {
 		return l.members(dir, href, nil)
+	}
+	if err := l.flushPending(); err != nil { // what is kept is the members alone
+		return err
 	}
 	l.keeping, l.keptFrom = true, len(l.b)
 	entries := l.entries

@@ -194,3 +194,18 @@ func TestListingCacheIsBounded(t *testing.T) {
 		t.Errorf("%d entries of %d bytes have outlived their time", len(c.entries), c.size)
 	}
 }
+
+// A collection with a dead property of its own, asked for again and again: one answer is like the other.
+func TestPER1_KeptListingOfMarkedCollection(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	s.want(t, 201, "MKCOL", "/dav/Home/d", "")
+	s.want(t, 201, "PUT", "/dav/Home/d/f", "x")
+	s.want(t, 207, "PROPPATCH", "/dav/Home/d", markBody("of d"))
+	body := propBody("Z:a")
+	for n := range 5 {
+		a := s.want(t, 207, "PROPFIND", "/dav/Home/d/", body, "Depth: 1")
+		if props := a.props(t); strings.Count(a.body, "<D:response>") != 2 || len(props) != 2 || props["/dav/Home/d/"]["z:a"] != "of d" {
+			t.Errorf("asked for time %d: %s", n+1, a.body)
+		}
+	}
+}
