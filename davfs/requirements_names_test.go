@@ -133,3 +133,41 @@ func (s *site) plant(t testing.TB, name, content string) {
 		t.Fatal(err)
 	}
 }
+
+// Two trees of names that the disk just takes, one moved into the other: all of it can still be reached,
+// copied, counted and deleted.
+func TestURL6_VeryDeep(t *testing.T) {
+	s := newSite(t, HandlerOptions{InfiniteDepth: true}, Options{})
+	seg := "/" + strings.Repeat("d", 200)
+	deep := strings.Repeat(seg, 18)
+	for _, top := range []string{"/dav/Home/a", "/dav/Home/b"} {
+		for at := top; len(at) <= len(top+deep); at += seg {
+			s.want(t, 201, "MKCOL", at, "")
+		}
+		s.want(t, 201, "PUT", top+deep+"/leaf", "leaf")
+	}
+	s.patch(t, "/dav/Home/a"+deep+"/leaf", set("<Z:a>leaf</Z:a>"))
+	s.want(t, 201, "MOVE", "/dav/Home/a", "", "Destination: /dav/Home/b"+deep+"/a")
+	leaf := deep + "/a" + deep + "/leaf"
+	if got := s.read(t, "/dav/Home/b"+leaf) + s.dead(t, "/dav/Home/b"+leaf); got != "leafleaf" {
+		t.Errorf("after the move %q", got)
+	}
+	s.want(t, 204, "PUT", "/dav/Home/b"+leaf, "changed")
+	s.want(t, 201, "COPY", "/dav/Home/b", "", "Destination: /dav/Other/copy")
+	if got := s.read(t, "/dav/Other/copy"+leaf) + s.dead(t, "/dav/Other/copy"+leaf); got != "changedleaf" {
+		t.Errorf("the copy %q", got)
+	}
+	if got := s.want(t, 207, "PROPFIND", "/dav/Home/b", propBody("D:getetag"), "Depth: infinity").body; !strings.Contains(got, leaf) {
+		t.Error("the leaf is not listed")
+	}
+	if u, err := s.Scan(t.Context(), s.home.ID); err != nil || u.Files != 40 || u.Bytes != 11 {
+		t.Errorf("counted %+v, %v", u, err)
+	}
+	s.want(t, 204, "DELETE", "/dav/Home/b", "")
+	s.want(t, 204, "DELETE", "/dav/Other/copy", "")
+	for _, f := range []string{"/dav/Home/", "/dav/Other/"} {
+		if got := s.propOf(t, f, "DAV:", "quota-used-bytes"); got != "0" {
+			t.Errorf("%s uses %s bytes", f, got)
+		}
+	}
+}

@@ -134,6 +134,9 @@ func (r *rootFS) open(name string, flags int, mode uint32) (int, error) {
 	if name == "" {
 		name = "."
 	}
+	if len(name) >= unix.PathMax {
+		return r.walk(name, flags, mode) // trees that are moved into one another become as deep as they like
+	}
 	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC | unix.O_NOFOLLOW), Mode: uint64(mode), Resolve: resolveInside}
 	for range 64 { // EAGAIN: a rename raced with the walk
 		fd, err := unix.Openat2(r.fd, name, &how)
@@ -148,8 +151,8 @@ func (r *rootFS) open(name string, flags int, mode uint32) (int, error) {
 	return -1, unix.EAGAIN
 }
 
-// walk does what open does where the kernel, or a container's filter, has no openat2:
-// one openat with O_NOFOLLOW per segment.
+// walk does what open does for names that are too long for the kernel, and where it, or a container's
+// filter, has no openat2: one openat with O_NOFOLLOW per segment.
 func (r *rootFS) walk(name string, flags int, mode uint32) (int, error) {
 	at, own := r.fd, false
 	for {
