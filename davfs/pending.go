@@ -118,6 +118,7 @@ type pending struct {
 	row      store.Upload
 	size     int64       // bytes that count; while a chunk with a checksum comes, those before it
 	reserved store.Usage // that the folder's ledger holds for it
+	promised int64       // bytes of the volume, see volume.promised
 	turn     *pendingTurn
 	over     bool // complete, dropped or expired
 }
@@ -145,12 +146,12 @@ type pastUpload struct {
 	until  time.Time
 }
 
-// view is p as its owner sees it.
-func (p *pending) view() Pending {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r := p.row
-	return Pending{ID: r.ID, FolderID: r.FolderID, Path: r.Path, Length: r.Length, Offset: p.size,
+// view is u as its owner sees it.
+func (u *pending) view() Pending {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	r := u.row
+	return Pending{ID: r.ID, FolderID: r.FolderID, Path: r.Path, Length: r.Length, Offset: u.size,
 		Metadata: r.Metadata, Created: r.Created, Expires: r.Expires}
 }
 
@@ -250,12 +251,20 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 	defer func() {
 		if err != nil {
 			t.f.ledger.release(p.reserved)
+			p.over = true
+			p.promise(d.volume)
 		}
 	}()
 	if err := p.reserve(t.f.ledger, row.Length); err != nil {
 		return nil, err
 	}
-	if free, err := d.volume.free(); err == nil && free < row.Length {
+	d.kept.mu.Lock() // of two that begin at once, each sees what the other was promised
+	free, err := d.volume.free()
+	if err == nil && free >= row.Length {
+		p.promise(d.volume)
+	}
+	d.kept.mu.Unlock()
+	if err == nil && free < row.Length {
 		return nil, &VolumeError{Free: free, Wanted: row.Length}
 	}
 	// The file first: without its row it is cleared at the next start.
@@ -279,11 +288,21 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 	return p, nil
 }
 
+// promise tells the volume how many bytes are still to come. The caller holds u.mu, or is alone.
+func (u *pending) promise(v *volume) {
+	n := int64(0)
+	if !u.over {
+		n = max(0, u.row.Length-u.size)
+	}
+	v.promised.Add(n - u.promised)
+	u.promised = n
+}
+
 // reserve makes the reservation what a file of total bytes needs.
-func (p *pending) reserve(l *ledger, total int64) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	more := max(0, total-p.row.Base) - p.reserved.Bytes
+func (u *pending) reserve(l *ledger, total int64) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	more := max(0, total-u.row.Base) - u.reserved.Bytes
 	if more > 0 {
 		if err := l.reserve(store.Usage{Bytes: more}); err != nil {
 			return err
@@ -291,7 +310,7 @@ func (p *pending) reserve(l *ledger, total int64) error {
 	} else {
 		l.release(store.Usage{Bytes: -more})
 	}
-	p.reserved.Bytes += more
+	u.reserved.Bytes += more
 	return nil
 }
 
@@ -544,6 +563,7 @@ func (d *FS) savePending(ctx context.Context, u *pending, row store.Upload, sure
 	}
 	u.mu.Lock()
 	u.row = row
+	u.promise(d.volume)
 	u.mu.Unlock()
 	return nil
 }
@@ -592,6 +612,7 @@ func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn
 			if c.Hash == nil {
 				u.mu.Lock()
 				u.size = size
+				u.promise(t.f.d.volume)
 				u.mu.Unlock()
 			}
 		}
@@ -632,6 +653,7 @@ func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn
 	}
 	u.mu.Lock()
 	u.size = keep
+	u.promise(d.volume)
 	u.mu.Unlock()
 	if keep > start || row.Solid >= 0 {
 		wasSolid := row.Solid >= 0
@@ -741,6 +763,7 @@ func (d *FS) endPending(u *pending, f *folder, past *Pending) error {
 	d.kept.mu.Unlock()
 	u.mu.Lock()
 	u.over = true
+	u.promise(d.volume)
 	reserved := u.reserved
 	u.reserved = store.Usage{}
 	u.mu.Unlock()
@@ -900,6 +923,7 @@ func (d *FS) loadKept(ctx context.Context) error {
 			u.reserved.Files = 1
 		}
 		u.reserved.Bytes = max(0, max(row.Length, size)-row.Base)
+		u.promise(d.volume)
 		d.kept.all[row.ID] = u
 		d.kept.count[row.UserID]++
 	}

@@ -31,6 +31,7 @@ type volume struct {
 	kept                  bench
 	next                  atomic.Uint32
 	unlistable            atomic.Int64 // see Stats
+	promised              atomic.Int64 // bytes that unfinished uploads have announced and not yet sent
 	dev                   uint64
 
 	mu      sync.Mutex
@@ -130,17 +131,18 @@ func (v *volume) close() {
 	}
 }
 
-// free is the space that the volume has left for us, in bytes.
+// free is the space that the volume has left for us, in bytes: without what is promised.
 func (v *volume) free() (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(v.filesDir.Fd()), &st); err != nil {
 		return 0, fmt.Errorf("free space: %w", err)
 	}
 	const most = 1<<63 - 1
-	if st.Bavail > most/uint64(st.Bsize) {
-		return most, nil
+	free := int64(most)
+	if st.Bavail <= most/uint64(st.Bsize) {
+		free = int64(st.Bavail) * int64(st.Bsize)
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	return max(0, free-v.promised.Load()), nil
 }
 
 // tempName is a name for staging or trash that nobody else uses.

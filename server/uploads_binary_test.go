@@ -307,3 +307,35 @@ func TestPAR2_Kill(t *testing.T) {
 		t.Errorf("only %d chunks in %d runs: that is no load", chunks, kills)
 	}
 }
+
+// Over HTTP/2 requests share a connection: that one of them has fallen silent must end it alone.
+func TestPAR2_TakeOverWithHTTP2(t *testing.T) {
+	cert, key := certificate(t)
+	s := newProcess(t, "--tls-cert", cert, "--tls-key", key)
+	id := s.folder("docs")
+	url := s.mustTus(201, "POST", uploadsURL, "", "Upload-Length", "10", "Upload-Metadata", uploadMeta(id, "f")).header.Get("Location")
+	body, writer := io.Pipe()
+	defer writer.Close()
+	first := make(chan response, 1)
+	go func() {
+		res, _ := s.tus("PATCH", url, body, "Upload-Offset", "0")
+		first <- res
+	}()
+	io.WriteString(writer, "01234")
+	within(t, 10*time.Second, "the first bytes are there", func() bool {
+		return s.mustTus(200, "HEAD", url, "").header.Get("Upload-Offset") == "5"
+	})
+	within(t, 20*time.Second, "a new PATCH takes over", func() bool {
+		res, err := s.tus("PATCH", url, strings.NewReader("56789"), "Upload-Offset", "5")
+		if err != nil || res.status != 204 && res.status != 423 {
+			t.Fatalf("PATCH: %d %s, %v", res.status, res.body, err)
+		}
+		return res.status == 204
+	})
+	if res := <-first; res.status != 423 {
+		t.Errorf("the first PATCH: %d %s", res.status, res.body)
+	}
+	if got := s.must(200, "GET", "/dav/"+id+"/f", "", nil).body; got != "0123456789" {
+		t.Errorf("GET: %q", got)
+	}
+}

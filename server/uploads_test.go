@@ -823,3 +823,77 @@ func FuzzUploadMetadata(f *testing.F) {
 		}
 	})
 }
+
+// What unfinished uploads have announced is no longer there for others, also where the disk is the only limit.
+func TestPAR2_VolumeIsPromisedOnce(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.limited("docs", 0, 0)
+	r := ann.request("PROPFIND", "/dav/"+id+"/", `<propfind xmlns="DAV:"><prop><quota-available-bytes/></prop></propfind>`)
+	r.SetBasicAuth("ann", ann.token)
+	r.Header.Set("Depth", "0")
+	_, rest, _ := strings.Cut(h.do(r).body, "quota-available-bytes>")
+	text, _, _ := strings.Cut(rest, "<")
+	free, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := free / 5 * 3
+	url := ann.begin(most, meta("folder", id, "path", "a"))
+	create := []string{"Upload-Length: " + strconv.Itoa(most), "Upload-Metadata: " + meta("folder", id, "path", "b")}
+	if a := ann.tus("POST", uploadsPath, "", create...); a.status != 507 || a.json(t)["type"] != problemBase+"storage-full" {
+		t.Errorf("more than there is: %d %s", a.status, a.body)
+	}
+	if a := ann.tus("DELETE", url, ""); a.status != 204 {
+		t.Fatal(a)
+	}
+	if a := ann.tus("POST", uploadsPath, "", create...); a.status != 201 {
+		t.Errorf("after a DELETE: %d %s", a.status, a.body)
+	}
+}
+
+// The protocol works with every way to sign in that the API has.
+func TestPAR2_SignedAndBearer(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.create("docs")
+	host := strings.TrimPrefix(h.url, "http://")
+	date := then.Format("2006-01-02T15:04:05Z07:00")
+	sign := func(method, target, body string, headers ...string) answer {
+		t.Helper()
+		r := ann.sign(signed{method: method, target: target, body: body, host: host, date: date, day: then.Format("20060102"),
+			contentType: chunkType, versionHeader: "X-BackendAI-Version", version: "v3.20170615"})
+		r.Header.Set("Tus-Resumable", "1.0.0")
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		return h.do(r)
+	}
+	a := sign("POST", uploadsPath, "", "Upload-Length", "6", "Upload-Metadata", meta("folder", id, "path", "f"))
+	url := a.header.Get("Location")
+	if a.status != 201 || url == "" {
+		t.Fatalf("signed POST: %d %s", a.status, a.body)
+	}
+	if a := sign("PATCH", url, "abc", "Upload-Offset", "0"); a.status != 204 {
+		t.Errorf("signed PATCH: %d %s", a.status, a.body)
+	}
+	// A token that opens one folder needs not name it, and opens no other.
+	narrow := "Authorization: Bearer " + ann.newToken(id, false)
+	ann.patch(204, url, 3, "def", narrow)
+	if a := ann.tus("POST", uploadsPath, "ghi", narrow, "Content-Type: "+chunkType, "Upload-Length: 3", "Upload-Metadata: "+meta("path", "g")); a.status != 201 {
+		t.Errorf("without a folder: %d %s", a.status, a.body)
+	}
+	other := ann.create("other")
+	if a := ann.tus("POST", uploadsPath, "", narrow, "Upload-Length: 3", "Upload-Metadata: "+meta("folder", other, "path", "g")); a.status != 404 {
+		t.Errorf("another folder: %d %s", a.status, a.body)
+	}
+	url = ann.begin(3, meta("folder", other, "path", "g"))
+	if a := ann.tus("HEAD", url, "", narrow); a.status != 404 {
+		t.Errorf("upload to another folder: %d", a.status)
+	}
+	for name, want := range map[string]string{"f": "abcdef", "g": "ghi"} {
+		if a := ann.call("GET", "/dav/"+id+"/"+name, ""); a.body != want {
+			t.Errorf("%s: %q", name, a.body)
+		}
+	}
+}
