@@ -370,7 +370,9 @@ func (d *described) appendPrivileges(b []byte) []byte {
 		if d.Dir {
 			names = append(names, "bind", "unbind")
 		}
-		names = append(names, "unlock")
+	}
+	if d.caller.Admin && d.tree != nil && d.rights.Has(store.Read) {
+		names = append(names, "unlock") // others' locks; who made one needs no privilege (RFC 3744, section 3.5)
 	}
 	for _, n := range names {
 		b = append(append(append(b, "<D:privilege><D:"...), n...), "/></D:privilege>"...)

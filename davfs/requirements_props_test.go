@@ -670,3 +670,69 @@ func TestCLI6_CollectionFirst(t *testing.T) {
 		}
 	}
 }
+
+// ACL-1: the privileges that are shown are those that the methods grant, each tried.
+func TestACL1_PrivilegesAreTrue(t *testing.T) {
+	for _, user := range []string{"ann", "bob", "cid", "root", "ann's reading token"} {
+		for _, target := range []string{"/dav/", "/dav/Home/", "/dav/Home/dir/", "/dav/Home/dir/f"} {
+			d := newDoor(t, HandlerOptions{})
+			d.write(t, "dir/f", "x")
+			d.write(t, "dir/sub/g", "x")
+			if _, err := d.Scan(t.Context(), d.home.ID); err != nil {
+				t.Fatal(err)
+			}
+			shown := readAnswer(t, d.want(t, 207, user, "PROPFIND", target, propBody("D:current-user-privilege-set"), "Depth: 0"))[target]["DAV:current-user-privilege-set"]
+			has := func(name string) bool { return strings.Contains(shown, "<D:"+name+"/>") }
+			allowed := func(method, at, body string, headers ...string) bool {
+				t.Helper()
+				w := d.do(t, user, method, at, body, headers...)
+				if w.Code != 403 && w.Code >= 400 {
+					t.Fatalf("%s: %s %s: %d %s", user, method, at, w.Code, w.Body)
+				}
+				return w.Code < 400
+			}
+			dir := strings.HasSuffix(target, "/")
+			tries := map[string]bool{
+				"read":                            allowed("GET", target, "") && allowed("PROPFIND", target, "", "Depth: 0"),
+				"read-current-user-privilege-set": shown != "",
+				"write-properties":                allowed("PROPPATCH", target, patchBody(set("<Z:a>1</Z:a>"))),
+			}
+			if target != "/dav/" {
+				// ann's lock: others may take it away only with the privilege.
+				at := target + "locked"
+				if !dir {
+					at = target
+				}
+				token := d.lock(t, "ann", at, lockBody("exclusive", ""))
+				if user != "ann" {
+					tries["unlock"] = allowed("UNLOCK", at, "", "Lock-Token: <"+token+">")
+				}
+				d.do(t, "ann", "UNLOCK", at, "", "Lock-Token: <"+token+">")
+			}
+			if dir {
+				tries["bind"] = allowed("PUT", target+"new", "x")
+				for _, other := range []bool{allowed("MKCOL", target+"newdir", ""), allowed("COPY", "/dav/Home/dir/f", "", "Destination: "+target+"copy")} {
+					if other != tries["bind"] {
+						t.Errorf("%s: not all ways to make a member of %s are alike", user, target)
+					}
+				}
+				if target != "/dav/" {
+					d.want(t, 201, "ann", "PUT", target+"gone", "x")
+					tries["unbind"] = allowed("DELETE", target+"gone", "")
+				} else {
+					tries["unbind"] = allowed("DELETE", "/dav/Home/", "")
+				}
+			} else {
+				tries["write-content"] = allowed("PUT", target, "new")
+			}
+			for name, could := range tries {
+				if has(name) != could {
+					t.Errorf("%s at %s: %s is shown: %v, is granted: %v (%s)", user, target, name, has(name), could, shown)
+				}
+			}
+			if has("write") != (tries["write-properties"] && (tries["write-content"] || tries["bind"] && tries["unbind"])) {
+				t.Errorf("%s at %s: write is shown: %v", user, target, has("write"))
+			}
+		}
+	}
+}
