@@ -702,8 +702,12 @@ func (t *Tree) complete(ctx context.Context, u *pending, s *staged) (Pending, er
 	u.reserved = up.reserved // settled
 	u.mu.Unlock()
 	v := u.view()
-	v.Done = err == nil
-	if rowErr := d.endPending(u, nil, &v); rowErr != nil {
+	v.Done = true
+	past := &v
+	if err != nil {
+		past = nil // the file is there, but perhaps not for good: nobody may be told that all is well
+	}
+	if rowErr := d.endPending(u, nil, past); rowErr != nil {
 		d.log.Error("forget upload", "upload", v.ID, "error", rowErr) // the next start does it
 	}
 	return v, err

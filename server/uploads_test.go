@@ -897,3 +897,34 @@ func TestPAR2_SignedAndBearer(t *testing.T) {
 		}
 	}
 }
+
+// Clients that follow a folder hear of the file when it is complete, and not before.
+func TestPAR2_FollowersHear(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.create("docs")
+	token := ""
+	report := func() string {
+		t.Helper()
+		r := ann.request("REPORT", "/dav/"+id+"/", `<sync-collection xmlns="DAV:"><sync-token>`+token+
+			`</sync-token><sync-level>infinite</sync-level><prop><getcontentlength/></prop></sync-collection>`)
+		r.SetBasicAuth("ann", ann.token)
+		a := h.do(r)
+		_, rest, ok := strings.Cut(a.body, "sync-token>")
+		if a.status != 207 || !ok {
+			t.Fatalf("REPORT: %d %s", a.status, a.body)
+		}
+		token, _, _ = strings.Cut(rest, "<")
+		return a.body
+	}
+	report()
+	url := ann.begin(6, meta("folder", id, "path", "f.txt"))
+	ann.patch(204, url, 0, "abc")
+	if body := report(); strings.Contains(body, "f.txt") {
+		t.Errorf("before the end:\n%s", body)
+	}
+	ann.patch(204, url, 3, "def")
+	if body := report(); !strings.Contains(body, "/f.txt<") || !strings.Contains(body, ">6<") {
+		t.Errorf("after the end:\n%s", body)
+	}
+}
