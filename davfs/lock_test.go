@@ -302,7 +302,8 @@ func TestLCK13_ARC6_LocksSurvive(t *testing.T) {
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "f", "x")
 	token := d.lock(t, "ann", "/dav/Home/f", lockBody("exclusive", "<D:owner>Ann</D:owner>"), "Timeout: Second-500")
-	body := propBody("D:lockdiscovery")
+	d.want(t, 207, "ann", "PROPPATCH", "/dav/Home/f", patchBody(set("<Z:a>kept</Z:a>")), "If: (<"+token+">)")
+	body := propBody("D:lockdiscovery", "Z:a")
 	before := d.want(t, 207, "ann", "PROPFIND", "/dav/Home/f", body, "Depth: 0").Body.String()
 	again, err := New(d.st, Options{Dir: d.dir, Sync: SyncNone, Now: d.now})
 	if err != nil {
@@ -319,7 +320,9 @@ func TestLCK13_ARC6_LocksSurvive(t *testing.T) {
 	second := &door{world: &world{FS: again, st: d.st, dir: d.dir, user: d.user}, home: d.home}
 	second.h = again.Handler(second, HandlerOptions{})
 	if after := second.want(t, 207, "ann", "PROPFIND", "/dav/Home/f", body, "Depth: 0").Body.String(); after != before {
-		t.Errorf("locks were\n%s\nand are\n%s", before, after)
+		t.Errorf("locks and properties were\n%s\nand are\n%s", before, after)
+	} else if !strings.Contains(after, token) || !strings.Contains(after, "kept") {
+		t.Errorf("answer %s", after)
 	}
 	second.want(t, 423, "bob", "PUT", "/dav/Home/f", "x")
 	second.want(t, 204, "ann", "PUT", "/dav/Home/f", "x", "If: (<"+token+">)")
