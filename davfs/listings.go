@@ -167,7 +167,7 @@ func (f *folder) moving() (done func()) {
 // listMembers is members, from memory where that is true.
 func (l *propLister) listMembers(dir described, href string) error {
 	f := dir.tree.f
-	if !l.pf.cacheable || l.pf.locks && f.locks.held.Load() > 0 {
+	if !l.pf.cacheable || l.pf.locks && f.locks.near(dir.name) {
 		return l.members(dir, href, nil)
 	}
 	now := time.Now()
@@ -193,7 +193,7 @@ func (l *propLister) listMembers(dir described, href string) error {
 		return err
 	}
 	l.keep()
-	if l.keeping && !(l.pf.locks && f.locks.held.Load() > 0) {
+	if l.keeping && !(l.pf.locks && f.locks.near(dir.name)) {
 		l.h.d.listings.keep(key, &listing{state: state, id: dir.Identity(), read: now, body: l.kept, count: l.entries - entries})
 	}
 	l.keeping = false
@@ -233,7 +233,7 @@ func (l *propLister) sendKept(body []byte) error {
 }
 
 // keepable are the live properties that say nothing but what a resource's directory entry and version tell;
-// with lockdiscovery while there are no locks.
+// with lockdiscovery while there are no locks near.
 var keepable = [len(liveProps)]bool{
 	propCreationdate: true, propDisplayname: true, propGetcontentlength: true, propGetcontenttype: true,
 	propGetetag: true, propGetlastmodified: true, propLockdiscovery: true, propResourcetype: true,

@@ -563,6 +563,18 @@ func (t *lockTable) eachCovering(name string, fn func(*heldLock)) *lockSpot {
 	return spot
 }
 
+// near says whether a lock, active or not, may cover the collection at name or anything below it.
+func (t *lockTable) near(name string) bool {
+	if t.held.Load() == 0 {
+		return false
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	covered := false
+	spot := t.eachCovering(name, func(*heldLock) { covered = true })
+	return covered || spot != nil
+}
+
 // find gives the spot of name, or nil.
 func (t *lockTable) find(name string) *lockSpot {
 	spot := &t.root

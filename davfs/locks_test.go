@@ -644,6 +644,23 @@ func (m *lockModel) need(names []string, name string, how lockNeed, tokens []str
 	return true
 }
 
+func TestLCK14_Near(t *testing.T) {
+	table := newLockBench(t, lockOptions{})
+	if table.near("a") {
+		t.Error("without locks there is one near")
+	}
+	table.mustLock("a/b", "", "ann")
+	table.mustLock("c", "i", "ann")
+	table.mustLock("d/e/f", "", "ann")
+	for name, want := range map[string]bool{
+		"": true, "a": true, "a/b": true, "a/b/x": false, "a/x": false, "c": true, "c/x/y": true, "d": true, "d/e": true, "d/x": false, "e": false,
+	} {
+		if got := table.near(name); got != want {
+			t.Errorf("near(%q) = %v", name, got)
+		}
+	}
+}
+
 func TestLockModel(t *testing.T) {
 	names := []string{"", "a", "a/b", "a/b/c", "a/d", "ab", "e", "e/f"}
 	users := []string{"ann", "bob"}
