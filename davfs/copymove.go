@@ -21,6 +21,10 @@ func (h *Handler) serveCopyMove(q *request) error {
 	if depth == depthOne || move && depth != depthInfinity {
 		return badRequest(q.r.Method + " does not take this Depth")
 	}
+	mtime, err := clientTime(head)
+	if err != nil {
+		return err
+	}
 	to, err := h.resolve(q, head.Get("Destination"))
 	if to.path.Mount != "" && to.path.Name == "" {
 		to.close()
@@ -41,15 +45,18 @@ func (h *Handler) serveCopyMove(q *request) error {
 	if base := baseOf(to.path.Name); move && to.tree.f == q.tree.f && to.name == q.name && to.path.Name != q.path.Name && base != baseOf(q.name) {
 		place.Name = member(parentOf(q.name), norm.NFC.String(base)) // only the normal form changes (URL-8)
 	}
+	claim := h.claim(q)
+	claim.MTime = mtime
 	var created bool
 	if move {
-		created, err = q.tree.Move(q.r.Context(), q.name, place, overwrite, h.claim(q))
+		created, err = q.tree.Move(q.r.Context(), q.name, place, overwrite, claim)
 	} else {
-		created, err = q.tree.Copy(q.r.Context(), q.name, place, overwrite, depth == depthZero, h.claim(q))
+		created, err = q.tree.Copy(q.r.Context(), q.name, place, overwrite, depth == depthZero, claim)
 	}
 	if err != nil {
 		return err
 	}
+	acceptTime(q.w.Header(), mtime)
 	if created {
 		q.w.Header().Set("Content-Length", "0")
 		q.w.WriteHeader(http.StatusCreated)

@@ -109,7 +109,7 @@ const (
 )
 
 var (
-	davClasses = []string{"1, 2, sabredav-partialupdate"} // RFC 4918, section 18
+	davClasses = []string{"1, 2, 3, sabredav-partialupdate, extended-mkcol"} // RFC 4918, section 18; RFC 5689, section 3.1
 	authorVia  = []string{"DAV"}
 )
 

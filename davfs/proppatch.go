@@ -68,6 +68,7 @@ var (
 	resultProtected = propResult{http.StatusForbidden, "cannot-modify-protected-property"}
 	resultConflict  = propResult{status: http.StatusConflict} // a value that the property cannot have
 	resultTooMuch   = propResult{http.StatusInsufficientStorage, "quota-not-exceeded"}
+	resultType      = propResult{http.StatusForbidden, "valid-resourcetype"} // RFC 5689, section 3.3
 	resultDependent = propResult{status: http.StatusFailedDependency}
 )
 
@@ -77,6 +78,7 @@ type patch struct {
 	changed map[store.PropName]bool
 	mode    uint32
 	mtime   time.Time // zero: as it is
+	making  bool      // of a new collection
 	fixed   bool      // lastmodified and getlastmodified are protected
 }
 
@@ -109,18 +111,8 @@ func (t *Tree) Patch(ctx context.Context, name string, changes []propChange, c C
 			p.dead[store.PropName{Space: d.Space, Name: d.Name}] = d.XML
 			total += len(d.XML)
 		}
-		ok := true
-		for _, change := range changes {
-			r := p.apply(change, i.Dir, &total)
-			results = append(results, r)
-			ok = ok && r == resultOK
-		}
-		if !ok {
-			for n := range results {
-				if results[n] == resultOK {
-					results[n] = resultDependent
-				}
-			}
+		var ok bool
+		if results, ok = p.applyAll(changes, i.Dir, total); !ok {
 			return nil
 		}
 		return t.apply(ctx, name, i, &p)
@@ -128,10 +120,34 @@ func (t *Tree) Patch(ctx context.Context, name string, changes []propChange, c C
 	return results, i, err
 }
 
+// applyAll adds instructions to the patch; ok is false if one is refused, and the others then
+// depend on it. total is the size of all dead properties before.
+func (p *patch) applyAll(changes []propChange, dir bool, total int) (results []propResult, ok bool) {
+	ok = true
+	for _, change := range changes {
+		r := p.apply(change, dir, &total)
+		results = append(results, r)
+		ok = ok && r == resultOK
+	}
+	if !ok {
+		for n := range results {
+			if results[n] == resultOK {
+				results[n] = resultDependent
+			}
+		}
+	}
+	return results, ok
+}
+
 // apply adds one instruction to the patch. total is the size of all dead properties.
 func (p *patch) apply(c propChange, dir bool, total *int) propResult {
 	id := liveByName[c.Name]
 	switch {
+	case id == propResourcetype && p.making:
+		if c.Text != "collection" {
+			return resultType
+		}
+		return resultOK
 	case id == propExecutable && !dir:
 		switch value := strings.TrimSpace(c.Text); {
 		case c.Remove:
@@ -206,8 +222,16 @@ func (t *Tree) apply(ctx context.Context, name string, i Info, p *patch) (err er
 		}()
 	}
 	if !p.mtime.IsZero() {
-		if err := t.f.fs.Chtimes(name, time.Time{}, t.f.stamp(p.mtime)); err != nil {
+		at := t.f.stamp(p.mtime)
+		if err := t.f.fs.Chtimes(name, time.Time{}, at); err != nil {
 			return err
+		}
+		if !i.Dir { // the content is the same
+			later := i
+			later.MTime = at.UnixNano()
+			if err := t.f.d.sums.copied(ctx, t.f, t.f, []copiedFile{{i, later}}); err != nil {
+				t.f.d.log.Error("checksums of a file with another time", "folder", t.f.id, "error", err)
+			}
 		}
 		defer func() {
 			if err != nil {
@@ -264,6 +288,13 @@ func writeResults(q *request, href string, changes []propChange, results []propR
 	}
 	b := append(make([]byte, 0, 1024), xmlHead...)
 	b = append(append(append(b, `<D:multistatus xmlns:D="DAV:"><D:response><D:href>`...), href...), "</D:href>"...)
+	b = appendResults(b, changes, results)
+	b = append(b, "</D:response></D:multistatus>\n"...)
+	writeXML(q, http.StatusMultiStatus, b)
+}
+
+// appendResults appends propstat elements, one for each kind of result.
+func appendResults(b []byte, changes []propChange, results []propResult) []byte {
 	var done []propResult
 	for _, r := range results {
 		if slices.Contains(done, r) {
@@ -291,8 +322,7 @@ func writeResults(q *request, href string, changes []propChange, results []propR
 		}
 		b = append(b, "</D:propstat>"...)
 	}
-	b = append(b, "</D:response></D:multistatus>\n"...)
-	writeXML(q, http.StatusMultiStatus, b)
+	return b
 }
 
 // namedElsewhere says whether instruction i is on a property that another instruction failed on,

@@ -88,9 +88,7 @@ func (h *Handler) serveUpload(q *request, part *Part) error {
 	out := q.w.Header()
 	out["ETag"] = []string{made.ETag()}
 	out["Last-Modified"] = []string{made.ModTime().Format(http.TimeFormat)}
-	if !mtime.IsZero() {
-		out["X-OC-Mtime"] = []string{"accepted"}
-	}
+	acceptTime(out, mtime)
 	out["Content-Length"] = []string{"0"}
 	if created {
 		q.w.WriteHeader(http.StatusCreated)
@@ -99,6 +97,13 @@ func (h *Handler) serveUpload(q *request, part *Part) error {
 		q.w.WriteHeader(http.StatusNoContent)
 	}
 	return nil
+}
+
+// acceptTime tells a client that its X-OC-Mtime was heeded.
+func acceptTime(h http.Header, mtime time.Time) {
+	if !mtime.IsZero() {
+		h["X-OC-Mtime"] = []string{"accepted"}
+	}
 }
 
 // allowTime sets how long the client may take to read the answer; 0: no limit, also on what it still sends.
@@ -173,15 +178,24 @@ func announcedLength(r *http.Request) (int64, error) {
 	return length, nil
 }
 
-// clientTime is the modification time that a sync client sets, in whole seconds (PUT-9).
+// clientTime is the modification time that a sync client sets, in whole seconds (PUT-9). A time of
+// creation is looked at, but not kept: no file system sets it.
 func clientTime(h http.Header) (time.Time, error) {
-	v := h.Get("X-Oc-Mtime")
-	if v == "" {
+	if len(h["X-Oc-Ctime"]) > 0 {
+		if _, err := seconds("X-OC-CTime", h.Get("X-Oc-Ctime")); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if len(h["X-Oc-Mtime"]) == 0 {
 		return time.Time{}, nil
 	}
-	sec, err := strconv.ParseUint(v, 10, 33) // until the year 2242
+	return seconds("X-OC-Mtime", h.Get("X-Oc-Mtime"))
+}
+
+func seconds(name, text string) (time.Time, error) {
+	sec, err := strconv.ParseUint(text, 10, 33) // until the year 2242
 	if err != nil {
-		return time.Time{}, badRequest("X-OC-Mtime must be seconds since 1970, digits only")
+		return time.Time{}, badRequest(name + " must be seconds since 1970, digits only")
 	}
 	return time.Unix(int64(sec), 0), nil
 }

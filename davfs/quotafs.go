@@ -63,12 +63,16 @@ func (q *quotaFS) publish(s *staged, name string, old Info, exists bool, reserve
 	if err != nil {
 		return &fs.PathError{Op: "publish", Path: name, Err: err}
 	}
-	if s.tree {
+	empty := s.tree && s.usage == store.Usage{Files: 1}
+	if s.tree && !empty {
 		q.ledger.spoil()
 	}
 	if err := q.fileSystem.Publish(s, name, !exists); err != nil {
 		account.undo()
 		return err
+	}
+	if empty {
+		q.ledger.madeDir(name)
 	}
 	account.give()
 	return nil

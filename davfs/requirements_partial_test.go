@@ -24,7 +24,7 @@ func TestMET3_Classes(t *testing.T) {
 	s := newSite(t, HandlerOptions{}, Options{})
 	a := s.want(t, 200, "OPTIONS", "/dav/Home/", "")
 	classes := strings.Split(a.header.Get("DAV"), ", ")
-	if len(classes) < 2 || classes[0] != "1" || classes[1] != "2" || !slices.Contains(classes, "sabredav-partialupdate") || len(a.header["Dav"]) != 1 {
+	if len(classes) < 2 || classes[0] != "1" || classes[1] != "2" || !slices.Contains(classes, "3") || !slices.Contains(classes, "sabredav-partialupdate") || !slices.Contains(classes, "extended-mkcol") || len(a.header["Dav"]) != 1 {
 		t.Errorf("DAV: %q", a.header["Dav"])
 	}
 	if got := a.header.Get("Accept-Patch"); got != updateType {

@@ -16,6 +16,7 @@ const (
 	intentReplace  = "replace"  // a file with identity Subject comes to Path
 	intentMove     = "move"     // Path with identity Subject goes to DstPath
 	intentExchange = "exchange" // the same, and what was at DstPath (Displaced) comes to Path and goes to the trash
+	intentMake     = "make"     // a collection with identity Subject comes to Path, where its properties are already
 	intentCopy     = "copy"     // a copy with identity Subject comes to DstPath; its properties wait at Path, see copiedRows
 )
 
@@ -53,13 +54,24 @@ func (r *rowChange) intend(ctx context.Context, in store.Intent) error {
 	return nil
 }
 
+// intendWaiting is intend for rows that wait already at the intent's Path.
+func (r *rowChange) intendWaiting(ctx context.Context, in store.Intent) error {
+	err := r.intend(ctx, in)
+	if err == nil {
+		return nil
+	}
+	// Until the intent is there a crash leaves rows that belong to nothing; the count after it drops them.
+	gone := store.RowChange{Removes: []store.Place{{FolderID: r.f.id, Path: in.Path}}}
+	return errors.Join(err, r.f.d.st.FinishIntent(context.WithoutCancel(ctx), "", gone))
+}
+
 // cancel takes the intent back because the change failed with err.
 func (r *rowChange) cancel(ctx context.Context, err error) error {
 	if r.intent.ID == "" {
 		return err
 	}
 	var none store.RowChange
-	if r.intent.Kind == intentCopy {
+	if r.intent.Kind == intentCopy || r.intent.Kind == intentMake {
 		none.Removes = []store.Place{{FolderID: r.f.id, Path: r.intent.Path}}
 	}
 	if undo := r.f.d.st.FinishIntent(context.WithoutCancel(ctx), r.intent.ID, none); undo != nil {

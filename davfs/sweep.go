@@ -87,7 +87,7 @@ func verdict(in store.Intent, src, dst fileSystem) (change store.RowChange, disp
 		return lerr == nil && i.Identity() == id
 	}
 	switch in.Kind {
-	case intentRemove:
+	case intentRemove, intentMake:
 		if !is(src, in.Path, in.Subject) {
 			change.Removes = []store.Place{{FolderID: in.FolderID, Path: in.Path}}
 		}

@@ -124,7 +124,8 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 	}
 	defer t.f.end()
 	var trashed *staged
-	err = x.change(ctx, func() error {
+	var copies []copiedFile // whose checksums follow
+	err = x.change(ctx, func() (err error) {
 		src, old, exists, err := x.look(true)
 		if err != nil {
 			return err
@@ -139,6 +140,19 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 		if err := rows.intend(ctx, in); err != nil {
 			return err
 		}
+		stamped := src
+		if !c.MTime.IsZero() { // before the name is changed, for nothing may fail after that
+			stamped.MTime = x.dst.f.stamp(c.MTime).UnixNano()
+			if err := t.f.fs.Chtimes(name, time.Time{}, stamped.ModTime()); err != nil {
+				return rows.cancel(ctx, err)
+			}
+		}
+		moved := false
+		defer func() {
+			if !moved && stamped != src {
+				err = errors.Join(err, t.f.fs.Chtimes(name, time.Time{}, src.ModTime()))
+			}
+		}()
 		if src.Dir || swap {
 			defer t.f.moving()()
 			defer x.dst.f.moving()()
@@ -161,9 +175,12 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 				return rows.cancel(ctx, err)
 			}
 		}
-		created = !exists
+		moved, created = true, !exists
 		if exists && !swap {
 			x.dst.f.d.sums.forget(x.dst.f, old)
+		}
+		if !src.Dir && (stamped != src || x.src.f != x.dst.f) {
+			copies = append(copies, copiedFile{src, stamped})
 		}
 		x.dst.f.locks.taken(x.to, x.dst.p.UserID)
 		t.f.changed(src.removal(), name)
@@ -174,6 +191,7 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 	if err != nil {
 		return false, err
 	}
+	x.keepSums(ctx, copies)
 	if err := x.dst.f.syncDirs(parentOf(x.to)); err != nil {
 		return false, err
 	}
@@ -248,10 +266,16 @@ func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shall
 	if err != nil {
 		return false, err
 	}
-	if err := x.src.f.d.sums.copied(context.WithoutCancel(ctx), x.src.f, x.dst.f, made.copied); err != nil {
-		t.f.d.log.Error("checksums of a copy", "folder", x.dst.f.id, "error", err)
-	}
+	x.keepSums(ctx, made.copied)
 	return created, x.dst.f.syncDirs(parentOf(x.to))
+}
+
+// keepSums keeps for files what is kept of those that they were made from. Without it they have no
+// checksums; that is no reason to fail.
+func (x *transfer) keepSums(ctx context.Context, files []copiedFile) {
+	if err := x.src.f.d.sums.copied(context.WithoutCancel(ctx), x.src.f, x.dst.f, files); err != nil {
+		x.src.f.d.log.Error("checksums of a copy", "folder", x.dst.f.id, "error", err)
+	}
 }
 
 // intendCopy commits what a copy does to rows: the dead properties of the copy are written, to wait for it where
@@ -275,10 +299,8 @@ func (x *transfer) intendCopy(ctx context.Context, made *copying, old Info, swap
 			return nil, fmt.Errorf("copy properties: %w", err)
 		}
 	}
-	// Until the intent is there a crash leaves rows that belong to nothing; the count after it drops them.
-	if err := rows.intend(ctx, in); err != nil {
-		gone := store.RowChange{Removes: []store.Place{{FolderID: f.id, Path: in.Path}}}
-		return nil, errors.Join(err, f.d.st.FinishIntent(context.WithoutCancel(ctx), "", gone))
+	if err := rows.intendWaiting(ctx, in); err != nil {
+		return nil, err
 	}
 	for name, id := range waiting {
 		from := x.name + name[len(in.Path):]
@@ -377,7 +399,7 @@ func (x *transfer) copyFile(ctx context.Context, name string, in *receiving) (fr
 		return from, Info{}, err
 	}
 	sync := x.dst.f.d.o.Sync
-	made, err = in.finish(sync, from.Mode, x.dst.f.stamp(time.Time{}))
+	made, err = in.finish(sync, from.Mode, x.dst.f.stamp(x.claim.MTime))
 	return from, made, err
 }
 
@@ -457,6 +479,11 @@ func (x *transfer) buildTree(ctx context.Context, c *copying, src Info, shallow 
 			return x.copyMember(ctx, c, root, name, rel, i)
 		})
 		if err != nil {
+			return err
+		}
+	}
+	if !x.claim.MTime.IsZero() {
+		if err := root.Chtimes("", time.Time{}, x.dst.f.stamp(x.claim.MTime)); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/text/unicode/norm"
@@ -37,12 +38,14 @@ var (
 )
 
 // Claim is what a request brings to a change: the lock tokens that it submitted,
-// and the preconditions that must hold at the moment of the change.
+// the preconditions that must hold at the moment of the change, and a time.
 type Claim struct {
 	Tokens []string
 	// Check is asked with what is at the request's name, while that name is locked; nil
 	// is no condition. It must not change anything.
 	Check func(exists bool, cur Info) error
+	// MTime is the modification time of what Mkdir, Copy and Move bring to a name; zero: none was given.
+	MTime time.Time
 }
 
 func (c Claim) check(exists bool, cur Info) error {
@@ -240,11 +243,26 @@ func (t *Tree) changeOnce(ctx context.Context, names []string, fn func() error) 
 
 // Mkdir makes a collection.
 func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
+	made, _, err := t.MkdirWith(ctx, name, c, nil)
+	return made, err
+}
+
+// MkdirWith makes a collection with properties: at no moment it is there without them. results say
+// for each what became of it; if one is refused, nothing is made.
+func (t *Tree) MkdirWith(ctx context.Context, name string, c Claim, changes []propChange) (made Info, results []propResult, err error) {
 	if err := t.may(store.Write); err != nil {
-		return Info{}, err
+		return Info{}, nil, err
 	}
-	var made Info
-	err := t.change(ctx, []string{name}, func() error {
+	var p patch
+	ok := true
+	if len(changes) > 0 {
+		p = patch{dead: make(map[store.PropName]string), changed: make(map[store.PropName]bool), making: true, fixed: t.f.d.o.FixedTimes}
+		results, ok = p.applyAll(changes, true, 0)
+	}
+	if !c.MTime.IsZero() {
+		p.mtime = c.MTime
+	}
+	err = t.change(ctx, []string{name}, func() error {
 		cur, exists, err := t.lookToMake(name)
 		if err != nil {
 			return err
@@ -261,7 +279,15 @@ func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
 		if err := t.f.locks.need(name, needSelf|needMember, c.Tokens, t.p.UserID); err != nil {
 			return err
 		}
-		if err := t.f.fs.Mkdir(name, 0); err != nil {
+		if !ok {
+			return nil
+		}
+		if p.mtime.IsZero() && len(p.dead) == 0 {
+			err = t.f.fs.Mkdir(name, 0)
+		} else {
+			err = t.mkdirStaged(ctx, name, &p)
+		}
+		if err != nil {
 			return err
 		}
 		t.f.locks.taken(name, t.p.UserID)
@@ -269,10 +295,55 @@ func (t *Tree) Mkdir(ctx context.Context, name string, c Claim) (Info, error) {
 		made, err = t.f.fs.Lstat(name)
 		return err
 	})
-	if err != nil {
-		return Info{}, err
+	if err != nil || !ok {
+		return Info{}, results, err
 	}
-	return made, t.f.syncDirs(name, parentOf(name))
+	return made, results, t.f.syncDirs(name, parentOf(name))
+}
+
+// mkdirStaged makes a collection out of sight, with its time, and moves it to its name. Its rows
+// are there before it: while nothing has the name, they belong to nothing.
+func (t *Tree) mkdirStaged(ctx context.Context, name string, p *patch) error {
+	s, err := t.f.fs.Stage(true)
+	if err != nil {
+		return err
+	}
+	defer func() { s.drop() }() // nil once it is published
+	dir, err := t.f.fs.Enter(s)
+	if err != nil {
+		return err
+	}
+	defer dir.close()
+	if !p.mtime.IsZero() {
+		if err := dir.Chtimes("", time.Time{}, t.f.stamp(p.mtime)); err != nil {
+			return err
+		}
+	}
+	top, err := dir.Lstat("")
+	if err != nil {
+		return err
+	}
+	rows := &rowChange{f: t.f, name: name, needed: len(p.dead) > 0}
+	if rows.needed {
+		set := make([]store.Prop, 0, len(p.dead))
+		for n, x := range p.dead {
+			set = append(set, store.Prop{Space: n.Space, Name: n.Name, XML: x})
+		}
+		if err := t.f.d.st.SetProps(ctx, t.f.id, name, top.Identity(), set, nil); err != nil {
+			return fmt.Errorf("write properties: %w", err)
+		}
+		if err := rows.intendWaiting(ctx, store.Intent{Kind: intentMake, Path: name, Subject: top.Identity()}); err != nil {
+			return err
+		}
+		t.f.props.note(name, top.Identity(), true)
+		t.f.props.setLanguage(name, languageOf(p.dead[languageName]))
+	}
+	s.usage = store.Usage{Files: 1}
+	if err := t.f.fs.publish(s, name, Info{}, false, store.Usage{}); err != nil {
+		return rows.cancel(ctx, err)
+	}
+	s = nil
+	return rows.finish(ctx, store.RowChange{}, t.f, name)
 }
 
 // syncDirs makes names in directories durable if the setting asks for it. A directory that is

@@ -170,6 +170,52 @@ func readProppatch(body io.Reader) ([]propChange, error) {
 	return changes, nil
 }
 
+// readMkcol reads the body of an extended MKCOL (RFC 5689, section 3): the properties of the new
+// collection in document order. The Text of its resourcetype is "collection" if it is nothing else.
+func readMkcol(data []byte) ([]propChange, error) {
+	var changes []propChange
+	typed := false
+	r := newXMLReader(data)
+	err := r.document("mkcol", func(el xmlElement) error {
+		if !el.is("set") {
+			return r.skip()
+		}
+		return r.children(func(el xmlElement) error {
+			if !el.is("prop") {
+				return r.skip()
+			}
+			return r.children(func(el xmlElement) error {
+				if len(changes) == maxXMLProperties {
+					return tooManyProperties()
+				}
+				c := propChange{Name: el.name}
+				var err error
+				if el.is("resourcetype") {
+					var types []xml.Name
+					types, err = r.names()
+					typed = true
+					if len(types) == 1 && types[0] == davName("collection") {
+						c.Text = "collection"
+					}
+				} else {
+					c.XML, c.Text, err = r.capture(el)
+				}
+				changes = append(changes, c)
+				return err
+			})
+		})
+	})
+	switch {
+	case r.otherRoot:
+		return nil, errMkcolBody
+	case err != nil:
+		return nil, err
+	case !typed:
+		return nil, badRequest("mkcol must say that the resourcetype is a collection") // RFC 5689, section 3
+	}
+	return changes, nil
+}
+
 // readLockinfo reads a LOCK body.
 func readLockinfo(body io.Reader) (lockInfo, error) {
 	data, err := readBody(body, maxLockBody)
@@ -298,14 +344,15 @@ func badXML(text string) error { return badRequest("the body is not good XML: " 
 // handling of them accepts prefixes that nobody declared and loses the prefixes that
 // captured content needs, so this one has its own stack over RawToken.
 type xmlReader struct {
-	d        *xml.Decoder
-	open     []xmlElement
-	bindings []nsBinding
-	elements int
-	begun    bool       // something was read
-	added    int        // bytes that inherited gave
-	got      xmlElement // of the last start token
-	text     []byte     // of the last text token
+	d         *xml.Decoder
+	open      []xmlElement
+	bindings  []nsBinding
+	elements  int
+	begun     bool       // something was read
+	otherRoot bool       // than document was to read
+	added     int        // bytes that inherited gave
+	got       xmlElement // of the last start token
+	text      []byte     // of the last text token
 }
 
 // xmlElement is an open element.
@@ -417,6 +464,7 @@ func (r *xmlReader) document(root string, fn func(xmlElement) error) error {
 		return err
 	}
 	if !el.is(root) {
+		r.otherRoot = true
 		return badRequest("the body's root element must be " + root + " of the namespace DAV:")
 	}
 	if err := r.children(fn); err != nil {

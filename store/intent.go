@@ -7,7 +7,7 @@ import "context"
 // undone by looking at the disk (D15).
 type Intent struct {
 	ID        string
-	Kind      string // "move", "replace", "remove", "exchange"
+	Kind      string // what the caller calls it; see davfs
 	FolderID  string
 	Path      string // the source, or the one name
 	DstFolder string
