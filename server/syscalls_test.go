@@ -24,7 +24,7 @@ func newTraced(t *testing.T, args ...string) *traced {
 	t.Helper()
 	s := &traced{process: prepareProcess(t, args...), log: filepath.Join(t.TempDir(), "calls")}
 	s.under = []string{need(t, "strace", "strace"), "-f", "-qq", "-s", "200", "-o", s.log, "-e",
-		"trace=statx,newfstatat,fstat,open,openat,openat2,getdents64,read,pread64,fcntl,sendfile"}
+		"trace=statx,newfstatat,fstat,open,openat,openat2,getdents64,read,pread64,fcntl,sendfile,fsync,fdatasync"}
 	t.Cleanup(func() {
 		// strace that is killed leaves the program behind.
 		pid := s.cmd.Process.Pid

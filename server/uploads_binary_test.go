@@ -339,3 +339,20 @@ func TestPAR2_TakeOverWithHTTP2(t *testing.T) {
 		t.Errorf("GET: %q", got)
 	}
 }
+
+// What a PATCH acknowledges is on the disk before, unless nothing is to be waited for.
+func TestPAR2_ChunksAreDurable(t *testing.T) {
+	for sync, want := range map[string]int{"full": 1, "file": 1, "none": 0} {
+		t.Run(sync, func(t *testing.T) {
+			s := newTraced(t, "--sync", sync)
+			id := s.folder("docs")
+			url := s.mustTus(201, "POST", uploadsURL, "", "Upload-Length", "10", "Upload-Metadata", uploadMeta(id, "f")).header.Get("Location")
+			from := s.mark(id)
+			s.mustTus(204, "PATCH", url, "01234", "Upload-Offset", "0")
+			calls := s.calls(from, s.mark(id))
+			if n := len(calls["fsync"]) + len(calls["fdatasync"]); n != want {
+				t.Errorf("%d syncs, want %d: %q", n, want, calls)
+			}
+		})
+	}
+}
