@@ -55,6 +55,7 @@ type Handler struct {
 	propfinds bodyCache[propfind]
 	lockinfos bodyCache[lockInfo]
 	pacing    pacing
+	bounds    listBounds
 	mostSync  int // see mostSyncAnswers
 }
 
@@ -68,6 +69,7 @@ func (d *FS) Handler(a Access, o HandlerOptions) *Handler {
 	}
 	return &Handler{
 		d: d, access: a, o: o, log: o.Log, pacing: bodyPacing, mostSync: mostSyncAnswers,
+		bounds:    infiniteBounds,
 		propfinds: bodyCache[propfind]{limit: maxXMLBody, parse: parsePropfind},
 		lockinfos: bodyCache[lockInfo]{limit: maxLockBody, parse: parseLockinfo},
 	}

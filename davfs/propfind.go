@@ -17,11 +17,13 @@ import (
 	"davit/store"
 )
 
-// Bounds of PROPFIND with Depth infinity, where it is allowed (PRO-13).
-const (
-	maxInfiniteEntries = 100_000
-	maxInfiniteTime    = 30 * time.Second
-)
+// listBounds end a PROPFIND with Depth infinity, where it is allowed (PRO-13).
+type listBounds struct {
+	entries int
+	time    time.Duration
+}
+
+var infiniteBounds = listBounds{100_000, 30 * time.Second}
 
 // servePropfind answers the properties of a resource and of its members (RFC 4918,
 // section 9.1). It works for /dav/ and above too.
@@ -235,7 +237,7 @@ func (l *propLister) walk(dir described, href string) error {
 	for todo := []place{{dir.name, href}}; len(todo) > 0; {
 		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if l.entries > maxInfiniteEntries || time.Since(begun) > maxInfiniteTime {
+		if l.entries > l.h.bounds.entries || time.Since(begun) > l.h.bounds.time {
 			l.b = append(append(append(l.b, "<D:response><D:href>"...), at.href...),
 				"</D:href><D:status>HTTP/1.1 507 Insufficient Storage</D:status><D:responsedescription>too much to list</D:responsedescription></D:response>"...)
 			continue

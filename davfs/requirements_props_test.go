@@ -736,3 +736,38 @@ func TestACL1_PrivilegesAreTrue(t *testing.T) {
 		}
 	}
 }
+
+// PRO-13: Depth infinity is answered where it is switched on, up to a number of entries and a time; what is
+// not listed any more is named.
+func TestPRO13_InfinityIsBounded(t *testing.T) {
+	s := newSite(t, HandlerOptions{InfiniteDepth: true}, Options{})
+	for i := range 10 {
+		s.want(t, 201, "MKCOL", fmt.Sprintf("/dav/Home/d%d", i), "")
+		for j := range 5 {
+			s.want(t, 201, "PUT", fmt.Sprintf("/dav/Home/d%d/f%d", i, j), "")
+		}
+	}
+	for _, c := range []struct {
+		bounds  listBounds
+		entries int
+		cut     bool
+	}{
+		{infiniteBounds, 61, false},
+		{listBounds{20, time.Hour}, 21, true}, // what is begun is listed to its end
+		{listBounds{1 << 20, -1}, 0, true},
+	} {
+		s.h.bounds = c.bounds
+		for _, depth := range []string{"Depth: infinity", "X: y"} { // which a missing one means
+			a := s.want(t, 207, "PROPFIND", "/dav/Home/", propBody("D:getetag"), depth)
+			listed := strings.Count(a.body, "HTTP/1.1 200 OK")
+			if cut := strings.Contains(a.body, "<D:status>HTTP/1.1 507 Insufficient Storage</D:status>"); cut != c.cut || listed < c.entries || listed > c.entries+5 {
+				t.Errorf("%+v: %d listed, cut %v\n%s", c.bounds, listed, cut, a.body)
+			}
+			if _, err := infoset(strings.TrimPrefix(a.body, xmlHead)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	s.want(t, 207, "PROPFIND", "/dav/Home/", "", "Depth: 1")
+	s.want(t, 403, "PROPFIND", "/dav/", "", "Depth: infinity") // all folders at once never
+}
