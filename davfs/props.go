@@ -46,6 +46,10 @@ const (
 	propWin32Accessed
 	propWin32Modified
 	propWin32Attributes
+	propResourceID // RFC 5842: no resource has this one and the next ones, but clients believe what they say
+	propACL
+	propOCID
+	propOCFileID
 )
 
 const (
@@ -96,6 +100,10 @@ var liveProps = [...]liveProp{
 	propWin32Accessed:    {name: xml.Name{Space: win32Space, Local: "Win32LastAccessTime"}, files: true, dirs: true, stored: true},
 	propWin32Modified:    {name: xml.Name{Space: win32Space, Local: "Win32LastModifiedTime"}, files: true, dirs: true},
 	propWin32Attributes:  {name: xml.Name{Space: win32Space, Local: "Win32FileAttributes"}, files: true, dirs: true, stored: true},
+	propResourceID:       {name: davName("resource-id")},
+	propACL:              {name: davName("acl")},
+	propOCID:             {name: xml.Name{Space: owncloudSpace, Local: "id"}},
+	propOCFileID:         {name: xml.Name{Space: owncloudSpace, Local: "fileid"}},
 }
 
 func davName(local string) xml.Name { return xml.Name{Space: davSpace, Local: local} }

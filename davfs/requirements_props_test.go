@@ -265,6 +265,12 @@ func TestPRO11_OwnCloud(t *testing.T) {
 	if got := s.patch(t, "/dav/Home/f", set(`<oc:size xmlns:oc="`+owncloudSpace+`">1</oc:size>`)); got != "403" {
 		t.Errorf("size set: %s", got)
 	}
+	// What others would take for the server's word cannot be made up.
+	for _, element := range []string{`<x:fileid xmlns:x="` + owncloudSpace + `">1</x:fileid>`, `<x:id xmlns:x="` + owncloudSpace + `">1</x:id>`, "<D:resource-id>1</D:resource-id>", "<D:acl/>"} {
+		if got := s.patch(t, "/dav/Home/f", set(element)); got != "403" {
+			t.Errorf("%s set: %s", element, got)
+		}
+	}
 }
 
 // PRO-1: the forms of a PROPFIND body, on the wire.
