@@ -200,7 +200,6 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	}
 	f.journal.Store(journal)
 	f.locks = newLockTable(d.st, saved, lockOptions{now: d.now, counts: d.counts, defaultTimeout: d.o.LockTimeout, maxTimeout: d.o.MaxLockTimeout})
-	f.ledger.foreign = f.missed
 	f.fs = &quotaFS{fileSystem: root, ledger: f.ledger}
 	f.ledger.limit(row.Effective(d.o.Defaults))
 	if !row.Dirty {

@@ -45,7 +45,6 @@ type ledger struct {
 	changed            bool   // used differs from what SQL was told
 	counts             uint64 // full counts so far
 	recount            *recount
-	foreign            func() // called when a count finds what was not done through Davit; nil: nobody wants to know
 }
 
 // recount is a full count that runs beside changes (see folder.countBeside).
@@ -170,9 +169,6 @@ func (l *ledger) creditOnce(counts uint64, u store.Usage) {
 
 // counted replaces used by what a full count found.
 func (l *ledger) counted(u store.Usage) {
-	if u != l.used && l.foreign != nil {
-		l.foreign()
-	}
 	l.used, l.changed = u, true
 	l.counts++
 }

@@ -241,6 +241,9 @@ func (t *Tree) lockNew(ctx context.Context, l store.Lock, c Claim) (granted stor
 	return granted, made, t.f.syncDirs(parentOf(l.Path))
 }
 
+// mayUnlock says whether p may end locks of other users.
+func mayUnlock(p store.Principal, rights store.Rights) bool { return p.Admin && rights.Has(store.Read) }
+
 // serveUnlock ends a lock (RFC 4918, section 9.11).
 func (h *Handler) serveUnlock(q *request) error {
 	header := strings.Trim(q.r.Header.Get("Lock-Token"), " \t")
@@ -255,8 +258,8 @@ func (h *Handler) serveUnlock(q *request) error {
 		return badRequest("Lock-Token must be a token in angle brackets")
 	}
 	noSuchLock := &statusError{Status: http.StatusConflict, Condition: "lock-token-matches-request-uri", Text: "there is no such lock here"}
-	need := store.Write // also for one's own lock: a token may be for reading only
-	if q.p.Admin {
+	need, others := store.Write, mayUnlock(q.p, q.tree.rights) // also for one's own lock: a token may be for reading only
+	if others {
 		need = store.Read
 	}
 	if err := q.tree.may(need); err != nil {
@@ -266,7 +269,7 @@ func (h *Handler) serveUnlock(q *request) error {
 	if !ok {
 		return noSuchLock
 	}
-	if l.UserID != q.p.UserID && !q.p.Admin {
+	if l.UserID != q.p.UserID && !others {
 		return fmt.Errorf("unlock a lock of %s: %w", l.UserName, fs.ErrPermission)
 	}
 	if q.conditional() {

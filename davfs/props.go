@@ -368,6 +368,8 @@ func (d *described) appendActiveLock(b []byte, l store.Lock) []byte {
 	return append(b, "</D:href></D:lockroot></D:activelock>"...)
 }
 
+// appendPrivileges appends what the caller may do here, as RFC 3744 (section 3 and appendix B) divides the methods. That
+// nobody can lock the folder itself (D6) is not said here but by supportedlock.
 func (d *described) appendPrivileges(b []byte) []byte {
 	var names []string
 	if d.rights.Has(store.Read) {
@@ -379,7 +381,7 @@ func (d *described) appendPrivileges(b []byte) []byte {
 			names = append(names, "bind", "unbind")
 		}
 	}
-	if d.caller.Admin && d.tree != nil && d.rights.Has(store.Read) {
+	if d.tree != nil && mayUnlock(d.caller, d.rights) {
 		names = append(names, "unlock") // others' locks; who made one needs no privilege (RFC 3744, section 3.5)
 	}
 	for _, n := range names {

@@ -132,8 +132,17 @@ func (f *folder) recount(ctx context.Context) (store.Usage, error) {
 	}
 	f.ledger.mu.Lock()
 	defer f.ledger.mu.Unlock()
-	f.ledger.counted(u)
+	f.recounted(u)
 	return u, nil
+}
+
+// recounted takes what a count of a folder in use found; the ledger is locked. If that is news, somebody has changed
+// files by hand.
+func (f *folder) recounted(u store.Usage) {
+	if u != f.ledger.used {
+		f.missed()
+	}
+	f.ledger.counted(u)
 }
 
 // countBeside counts directory by directory, each while its members hold still. A change in
@@ -151,7 +160,7 @@ func (f *folder) countBeside(ctx context.Context) (u store.Usage, ok bool, err e
 		l.recount = nil
 		if ok = err == nil && !r.spoiled; ok {
 			u = plus(u, r.extra)
-			l.counted(u)
+			f.recounted(u)
 		}
 	}()
 	dirs := []string{""}
