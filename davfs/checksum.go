@@ -157,6 +157,10 @@ func readExpected(h http.Header, part bool) (*expected, error) {
 	e.hash.want(&e.body)
 	if !part { // the body is the file
 		e.hash.want(&e.whole)
+		if len(oc) > 0 && e.hash[sumMD5] == nil {
+			// rclone sends SHA1 and compares MD5, which ownCloud makes of every upload (CLI-7).
+			e.hash[sumMD5] = newHash(sumMD5)
+		}
 	}
 	return e, nil
 }
