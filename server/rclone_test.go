@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"crypto/sha1"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -75,6 +76,19 @@ func testRcloneSync(t *testing.T, s *process, rclone *tool, vendor, id string) {
 	}
 	if vendor == "owncloud" && !strings.Contains(list, "2001-02-03 04:05:06") {
 		t.Errorf("the time of a file is lost:\n%s", list)
+	}
+	if vendor == "owncloud" { // it sends a checksum with each file, and compares with what the server kept
+		const name = "dir 2/süb/file 11.bin"
+		sum := fmt.Sprintf("%x", sha1.Sum([]byte(want[name])))
+		if out := rclone.run("hashsum", "sha1", "davit:tree/"+name); !strings.HasPrefix(out, sum+" ") {
+			t.Errorf("hashsum: %s, want %s", out, sum)
+		}
+		rclone.file("source/"+name, noise(len(want[name]))) // of the same size
+		if code, _, errs := rclone.try("", "check", "source", "davit:tree"); code == 0 || !strings.Contains(errs, "differ") {
+			t.Errorf("check of a file that differs: exit %d %s", code, errs)
+		}
+		rclone.file("source/"+name, want[name])
+		rclone.run("sync", "source", "davit:tree")
 	}
 	if out := rclone.run("lsf", "-R", "--dirs-only", "davit:"); strings.Count(out, "\n") != 7 {
 		t.Errorf("directories:\n%s", out)
