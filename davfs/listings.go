@@ -22,7 +22,7 @@ import (
 type listingCache struct {
 	mu      sync.Mutex
 	entries map[listingKey]*listing
-	size    int // of all bodies, in bytes
+	size    int // of all bodies: those in entries, those that are made, those that are being sent; in bytes
 }
 
 const (
@@ -49,31 +49,93 @@ type listing struct {
 	read  time.Time      // when the disk began to be read
 	body  []byte         // response elements of all members
 	count int            // of them
+
+	// Guarded by listingCache.mu:
+	making bool // without a body: somebody makes one
+	users  int  // who send it; those who read slowly keep it in memory when it is long forgotten
+	gone   bool // from the cache
 }
 
 // collectionState tells whether something changed below a collection: it is another one afterwards.
 type collectionState struct{ version, trees, locks uint64 }
 
-// get returns the answer for key if it is true now. again says that key was asked for a moment ago, so
-// that the answer is worth keeping.
-func (c *listingCache) get(key listingKey, id store.Identity, now time.Time) (kept *listing, again bool) {
+// get returns the answer for key if it is true now; sent must follow. chosen says that key was asked for a
+// moment ago, so that the answer is worth keeping, and that nobody else makes it; keep or giveUp must follow.
+func (c *listingCache) get(key listingKey, id store.Identity, now time.Time) (kept *listing, chosen bool) {
 	c.mu.Lock()
 	l := c.entries[key]
-	if l == nil || now.Sub(l.read) >= listingAge || l.body == nil {
-		c.put(key, &listing{read: now})
+	fresh := l != nil && now.Sub(l.read) < listingAge
+	if !fresh || l.body == nil {
+		if !fresh || !l.making {
+			c.put(key, &listing{read: now, making: fresh})
+			chosen = fresh
+		}
 		c.mu.Unlock()
-		return nil, l != nil && now.Sub(l.read) < listingAge
+		return nil, chosen
 	}
+	l.users++
 	c.mu.Unlock()
 	if state, still := key.f.collectionState(key.name, key.pf.locks); !still || state != l.state || l.id != id {
-		return nil, true
+		c.sent(l)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.entries[key] == l {
+			c.put(key, &listing{read: now, making: true})
+			chosen = true
+		}
+		return nil, chosen
 	}
-	return l, true
+	return l, false
 }
 
-// keep remembers an answer, if all is as it was before it was read.
+// giveUp lets somebody else make the answer for key, if it is not made.
+func (c *listingCache) giveUp(key listingKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.entries[key]; l != nil {
+		l.making = false
+	}
+}
+
+// sent ends the use of what get returned.
+func (c *listingCache) sent(l *listing) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.users--; l.users == 0 && l.gone {
+		c.size -= len(l.body)
+	}
+}
+
+// room takes room for n more bytes of an answer that is being made; false if there is none.
+func (c *listingCache) room(n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, l := range c.entries { // in no order: what is asked for now is in use as well
+		if c.size+n <= maxListings {
+			break
+		}
+		if l.body != nil && l.users == 0 {
+			c.remove(key)
+		}
+	}
+	if c.size+n > maxListings {
+		return false
+	}
+	c.size += n
+	return true
+}
+
+// drop gives back the room of an answer that is not kept.
+func (c *listingCache) drop(n int) {
+	c.mu.Lock()
+	c.size -= n
+	c.mu.Unlock()
+}
+
+// keep remembers an answer, which has its room, if all is as it was before it was read.
 func (c *listingCache) keep(key listingKey, l *listing) {
 	if state, still := key.f.collectionState(key.name, key.pf.locks); !still || state != l.state {
+		c.drop(len(l.body))
 		return
 	}
 	c.mu.Lock()
@@ -86,22 +148,23 @@ func (c *listingCache) put(key listingKey, l *listing) {
 		c.entries = make(map[listingKey]*listing)
 	}
 	c.remove(key)
-	if c.size+len(l.body) > maxListings || len(c.entries) >= maxListingCount {
+	if len(c.entries) >= maxListingCount {
 		c.expireBefore(l.read.Add(-listingAge))
 	}
-	for other := range c.entries { // in no order: what is asked for now is in use as well
-		if c.size+len(l.body) <= maxListings && len(c.entries) < maxListingCount {
+	for other := range c.entries {
+		if len(c.entries) < maxListingCount {
 			break
 		}
 		c.remove(other)
 	}
 	c.entries[key] = l
-	c.size += len(l.body)
 }
 
 func (c *listingCache) remove(key listingKey) {
 	if l := c.entries[key]; l != nil {
-		c.size -= len(l.body)
+		if l.gone = true; l.users == 0 {
+			c.size -= len(l.body)
+		}
 		delete(c.entries, key)
 	}
 }
@@ -172,31 +235,38 @@ func (l *propLister) listMembers(dir described, href string) error {
 	}
 	now := time.Now()
 	key := listingKey{f: f, name: dir.name, href: href, pf: l.pf, missing: l.missing}
-	kept, again := l.h.d.listings.get(key, dir.Identity(), now)
+	listings := &l.h.d.listings
+	kept, chosen := listings.get(key, dir.Identity(), now)
 	if kept != nil {
+		defer listings.sent(kept)
 		if err := l.flushPending(); err != nil { // the collection's own response comes before its members
 			return err
 		}
 		l.entries += kept.count
 		return l.sendKept(kept.body)
 	}
+	if !chosen {
+		return l.members(dir, href, nil)
+	}
+	defer listings.giveUp(key)
 	state, still := f.collectionState(dir.name, l.pf.locks)
-	if !again || !still {
+	if !still {
 		return l.members(dir, href, nil)
 	}
 	if err := l.flushPending(); err != nil { // what is kept is the members alone
 		return err
 	}
 	l.keeping, l.keptFrom = true, len(l.b)
+	defer l.letGo()
 	entries := l.entries
 	if err := l.members(dir, href, nil); err != nil {
 		return err
 	}
 	l.keep()
 	if l.keeping && !(l.pf.locks && f.locks.near(dir.name)) {
-		l.h.d.listings.keep(key, &listing{state: state, id: dir.Identity(), read: now, body: l.kept, count: l.entries - entries})
+		listings.keep(key, &listing{state: state, id: dir.Identity(), read: now, body: l.kept, count: l.entries - entries})
+		l.kept = nil
 	}
-	l.keeping = false
 	return nil
 }
 
@@ -205,11 +275,19 @@ func (l *propLister) keep() {
 	if !l.keeping {
 		return
 	}
-	l.kept = append(l.kept, l.b[l.keptFrom:]...)
+	part := l.b[l.keptFrom:]
 	l.keptFrom = 0
-	if len(l.kept) > maxListing {
-		l.keeping, l.kept = false, nil
+	if len(l.kept)+len(part) > maxListing || !l.h.d.listings.room(len(part)) {
+		l.letGo()
+		return
 	}
+	l.kept = append(l.kept, part...)
+}
+
+// letGo ends the keeping; what was kept and not handed over is forgotten.
+func (l *propLister) letGo() {
+	l.h.d.listings.drop(len(l.kept))
+	l.keeping, l.kept = false, nil
 }
 
 // sendPiece is how much of a kept answer is sent under one deadline.

@@ -183,15 +183,37 @@ func TestListingCacheIsBounded(t *testing.T) {
 	var c listingCache
 	now := time.Now()
 	pf := new(propfind)
+	body := make([]byte, 100_000)
+	var slow []*listing // somebody sends these for ever
+	refused := 0
 	for n := range 3 * maxListingCount {
-		c.put(listingKey{name: strconv.Itoa(n), pf: pf}, &listing{read: now, body: make([]byte, 100_000)})
+		key := listingKey{name: strconv.Itoa(n), pf: pf}
+		if !c.room(len(body)) {
+			refused++
+			continue
+		}
+		l := &listing{read: now, body: body}
+		if n%3 == 0 {
+			l.users++
+			slow = append(slow, l)
+		}
+		c.put(key, l)
 		if c.size > maxListings || len(c.entries) > maxListingCount {
 			t.Fatalf("%d entries of %d bytes", len(c.entries), c.size)
 		}
 	}
+	if refused == 0 {
+		t.Error("answers that are still being sent count for nothing")
+	}
 	c.expire(now.Add(listingAge))
-	if c.size != 0 || len(c.entries) != 0 {
+	if c.size != len(slow)*len(body) || len(c.entries) != 0 {
 		t.Errorf("%d entries of %d bytes have outlived their time", len(c.entries), c.size)
+	}
+	for _, l := range slow {
+		c.sent(l)
+	}
+	if c.size != 0 {
+		t.Errorf("%d bytes of nothing", c.size)
 	}
 }
 

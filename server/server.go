@@ -97,6 +97,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	id := s.ids.next(start)
 	w.Header()["X-Request-Id"] = []string{id}
+	if len(r.TransferEncoding) > 0 && r.ProtoMajor == 1 && s.peers.isTrusted(remote(r)) {
+		// A proxy that also forwarded a Content-Length, and went by it, would take the rest for
+		// the next client's request. net/http does not tell whether there was one, so any chunked
+		// request of a proxy is the last on its connection (RFC 9112, section 6.1).
+		w.Header().Set("Connection", "close")
+	}
 	dav := isDAV(r)
 	lw := &response{ResponseWriter: w, conn: deadlineOf(r), hasBody: r.Method != http.MethodHead}
 	defer func() {
