@@ -186,6 +186,7 @@ func FuzzPrincipal(f *testing.F) {
 func FuzzReport(f *testing.F) {
 	f.Add([]byte(reportBody("expand-property", expandOwner)))
 	f.Add([]byte(reportBody("version-tree", "")))
+	f.Add([]byte(syncBody(syncTokens+"abc:17:5:Ly9h", "infinite", 10)))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		rep, err := parseReport(body)
 		if err != nil {
