@@ -354,7 +354,7 @@ func TestPUT9_KeepsChecksums(t *testing.T) {
 	s.want(t, 207, "PROPPATCH", "/dav/Home/g", patchBody(set("<D:lastmodified>1100000000</D:lastmodified>")))
 	s.want(t, 201, "MOVE", "/dav/Home/g", "", "Destination: /dav/Other/g")
 	for range 2 {
-		if got := s.kept(t, "/dav/Other/g"); got != content.oc("SHA1") {
+		if got := s.kept(t, "/dav/Other/g"); !strings.Contains(got, content.oc("SHA1")) {
 			t.Errorf("kept %q", got)
 		}
 		s.atRest(t)

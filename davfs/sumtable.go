@@ -19,9 +19,12 @@ type sumTable struct {
 	st      *store.Store
 	hashing chan struct{} // one element for each file that is read for its checksum
 
+	flushing sync.Mutex // one flush at a time
+
 	mu      sync.Mutex
 	known   map[store.FileID]knownSums
 	unsaved map[store.FileID]bool // false: all of the file is to be forgotten
+	saving  map[store.FileID]bool // those that a flush is writing
 }
 
 // knownSums belong to the version of a file that has this size and time.
@@ -54,9 +57,19 @@ func (t *sumTable) some(ctx context.Context, f *folder) (bool, error) {
 	if s := f.sums.Load(); s != sumsUnknown {
 		return s == sumsSome, nil
 	}
-	has, err := t.st.HasChecksums(ctx, f.id)
-	if err != nil {
-		return false, err
+	has := false
+	t.mu.Lock()
+	for _, some := range []map[store.FileID]bool{t.unsaved, t.saving} { // SQL may not know of them yet
+		for key, there := range some {
+			has = has || there && key.FolderID == f.id
+		}
+	}
+	t.mu.Unlock()
+	if !has {
+		var err error
+		if has, err = t.st.HasChecksums(ctx, f.id); err != nil {
+			return false, err
+		}
 	}
 	if has {
 		f.sums.Store(sumsSome)
@@ -94,7 +107,7 @@ func (t *sumTable) know(key store.FileID, i Info, c checksums) {
 	}
 	if !ok && len(t.known) >= mostKnownSums {
 		for other := range t.known { // any that is in SQL
-			if !t.unsaved[other] {
+			if !t.unsaved[other] && !t.saving[other] {
 				delete(t.known, other)
 				if len(t.known) < mostKnownSums*3/4 {
 					break
@@ -212,13 +225,15 @@ func (t *sumTable) copied(ctx context.Context, from, to *folder, files []copiedF
 
 // flush writes to SQL what it has not heard of.
 func (t *sumTable) flush(ctx context.Context) error {
+	t.flushing.Lock()
+	defer t.flushing.Unlock()
 	t.mu.Lock()
 	if len(t.unsaved) == 0 {
 		t.mu.Unlock()
 		return nil
 	}
 	batch := t.unsaved
-	t.unsaved = make(map[store.FileID]bool)
+	t.unsaved, t.saving = make(map[store.FileID]bool), batch
 	var set []store.Checksum
 	var gone []store.FileID
 	for key, there := range batch {
@@ -238,9 +253,10 @@ func (t *sumTable) flush(ctx context.Context) error {
 	}
 	t.mu.Unlock()
 	err := t.st.SaveChecksums(ctx, set, gone)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.saving = nil
 	if err != nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
 		maps.Copy(batch, t.unsaved) // what is newer wins
 		if len(batch) < mostUnsavedSums {
 			t.unsaved = batch
