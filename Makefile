@@ -13,7 +13,7 @@ build:
 run: build
 	./$(BIN) serve --data $(DATA) --first-folder Home
 
-# All tests. The script installs the Debian packages that they need, or names them.
+# All tests. The script installs the Debian packages that they need, or names them, and one of npm.
 test:
 	sh testdata/setup.sh
 	$(GO) vet ./...
