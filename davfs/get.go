@@ -1,6 +1,7 @@
 package davfs
 
 import (
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -286,10 +287,16 @@ func (h *Handler) listCollection(q *request) error {
 		}
 	}
 	var rows []string
-	err = q.tree.List(q.r.Context(), q.name, func(m Info) error {
-		rows = append(rows, pageRow(q.href(member(q.name, m.Name), m.Dir), m.Name, m.Dir, m.Size, m.ModTime()))
-		return nil
-	})
+	for try := 1; ; try++ {
+		rows = rows[:0]
+		err = q.tree.List(q.r.Context(), q.name, func(m Info) error {
+			rows = append(rows, pageRow(q.href(member(q.name, m.Name), m.Dir), m.Name, m.Dir, m.Size, m.ModTime()))
+			return nil
+		})
+		if !errors.Is(err, errReplaced) || try == listTries {
+			break
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -226,5 +227,80 @@ func TestListOfFoldersNamesBroken(t *testing.T) {
 	body := d.want(t, 207, "ann", "PROPFIND", "/dav/", "", "Depth: 1").Body.String()
 	if !strings.Contains(body, "<D:href>/dav/Home/</D:href><D:status>HTTP/1.1 503 ") {
 		t.Errorf("the listing: %s", body)
+	}
+}
+
+// TestPRO14_UnreadMembers: a directory whose members may be listed and not looked at is not an empty one.
+func TestPRO14_UnreadMembers(t *testing.T) {
+	w := newWorld(t, Options{})
+	f := w.folder(t, 0, 0)
+	tree := w.tree(t, f)
+	for _, name := range []string{"d", "e"} {
+		if _, err := tree.Mkdir(t.Context(), name, Claim{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := put(t.Context(), tree, "d/f", "content"); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{w.dir, filepath.Join(w.dir, "files")} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(w.path(f, "d"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Chmod(w.path(f, "d"), 0o755)
+	if os.Getuid() == 0 {
+		runtime.LockOSThread() // the rights of this thread alone
+		defer runtime.UnlockOSThread()
+		unix.Setfsuid(65534)
+		defer unix.Setfsuid(0)
+	}
+	var unread *unreadError
+	if err := tree.f.root.List("d", func(i Info) error { t.Errorf("told of %s", i.Name); return nil }); !errors.As(err, &unread) {
+		t.Errorf("List: %v, want that not all was read", err)
+	}
+	if _, err := count(tree.f.fs, "d"); err == nil {
+		t.Error("what cannot be seen was counted")
+	}
+}
+
+// TestCM6_ListedWhileReplaced: a listing that is under way when its collection is replaced, and the old one
+// swept, never looks whole.
+func TestCM6_ListedWhileReplaced(t *testing.T) {
+	s := newSite(t, HandlerOptions{}, Options{})
+	const members = 2000 // in more than one piece of the directory
+	s.want(t, 201, "MKCOL", "/dav/Home/old", "")
+	for n := range members {
+		if err := os.WriteFile(s.path(s.home, fmt.Sprintf("old/a name that takes some room in the directory %d", n)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.want(t, 201, "MKCOL", "/dav/Home/new", "")
+	s.want(t, 201, "PUT", "/dav/Home/new/f", "x")
+	tree := s.tree(t, s.home)
+	told := 0
+	err := tree.List(t.Context(), "old", func(i Info) error {
+		if told++; told == 1 {
+			s.want(t, 204, "MOVE", "/dav/Home/new", "", "Destination: /dav/Home/old")
+			for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+				if left, err := os.ReadDir(filepath.Join(s.dir, "trash")); err == nil && len(left) == 0 {
+					break
+				}
+			}
+		}
+		return nil
+	})
+	if told == members || !errors.Is(err, errReplaced) {
+		t.Errorf("%d members were told of, then %v", told, err)
+	}
+	told = 0
+	if err := tree.List(t.Context(), "old", func(Info) error { told++; return nil }); err != nil || told != 1 {
+		t.Errorf("the new one: %d members, %v", told, err)
+	}
+	if _, err := s.Scan(t.Context(), s.home.ID); err != nil { // what was put there by hand
+		t.Error(err)
 	}
 }

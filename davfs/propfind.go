@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -206,9 +207,31 @@ func (l *propLister) resources(depth int) error {
 
 // members answers for the members of a collection; sub is told of collections among them.
 func (l *propLister) members(dir described, href string, sub func(name, href string)) error {
+	begin, entries := len(l.b), l.entries
+	var pending []pendingResponse
+	if len(l.pending) > 0 {
+		pending = slices.Clone(l.pending)
+	}
+	for try := 1; ; try++ {
+		err := l.membersOnce(dir, href, sub)
+		if err != nil && (!errors.Is(err, errReplaced) || l.begun || sub != nil || try == listTries) {
+			return err
+		}
+		if err == nil {
+			return l.flushPending()
+		}
+		// Nothing is sent yet: the new one is told of instead.
+		l.b, l.pending, l.entries = l.b[:begin], append(l.pending[:0], pending...), entries
+	}
+}
+
+// listTries is how often a collection is listed anew because it was replaced meanwhile.
+const listTries = 5
+
+func (l *propLister) membersOnce(dir described, href string, sub func(name, href string)) error {
 	d := dir
 	d.title = ""
-	err := dir.tree.List(l.q.r.Context(), dir.name, func(i Info) error {
+	return dir.tree.List(l.q.r.Context(), dir.name, func(i Info) error {
 		if !legalSegment(i.Name) {
 			return nil // nobody could ask for it
 		}
@@ -224,10 +247,6 @@ func (l *propLister) members(dir described, href string, sub func(name, href str
 		l.b = appendHref(l.b, href, i.Name, i.Dir)
 		return l.finish(&d, nil)
 	})
-	if err != nil {
-		return err
-	}
-	return l.flushPending()
 }
 
 // walk answers for everything below a collection, up to the bounds.

@@ -3,6 +3,7 @@ package davfs
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -83,7 +84,7 @@ type rootFS struct {
 	fd     int // of dir
 	modes  Modes
 	hidden bool // a hiddenTree
-	// swaps counts the trees that were replaced whole. A walk that was inside of the old one when it was
+	// swaps counts the trees that were replaced or taken away whole. A walk that was inside of the old one when it was
 	// removed misses what is there in the new one; it tells by the count that it must look again.
 	swaps atomic.Uint64
 }
@@ -308,14 +309,35 @@ func (r *rootFS) List(name string, fn func(Info) error) error {
 	for {
 		before, begun := r.swaps.Load(), false
 		err := r.list(name, &begun, fn)
-		if err == nil || begun || r.swaps.Load() == before {
+		if begun || err == nil || r.swaps.Load() == before {
 			return err
 		}
 	}
 }
 
+// errReplaced ends a listing whose directory was taken away while it was read: what was told of it may
+// not be all. It is passing.
+var errReplaced = fmt.Errorf("the collection was replaced while it was listed: %w", store.ErrBusy)
+
+// whole says whether what was read of fd, opened as name when swaps was before, is all that was there: the
+// sweep takes a tree that was replaced apart, also while somebody reads it.
+func (r *rootFS) whole(name string, fd int, before uint64) error {
+	if r.swaps.Load() == before {
+		return nil
+	}
+	var x unix.Statx_t
+	if err := statx(fd, "", unix.AT_EMPTY_PATH, &x); err != nil {
+		return pathError("list", name, err)
+	}
+	if i, err := r.lstat(name); err != nil || i.Ino != x.Ino {
+		return errReplaced
+	}
+	return nil
+}
+
 // list tells in begun that it has read something, which fn may have been told of.
 func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
+	before := r.swaps.Load()
 	fd, err := r.open(name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return pathError("list", name, err)
@@ -330,8 +352,11 @@ func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
 		if err == unix.EINTR {
 			continue
 		}
-		if n == 0 && err == nil || err == unix.ENOENT && *begun {
-			return nil // the end, or the directory was removed meanwhile
+		if n == 0 && err == nil || err == unix.ENOENT && *begun { // the end, or the directory was removed meanwhile
+			if err := r.whole(name, fd, before); err != nil {
+				return err
+			}
+			return unread
 		}
 		if err != nil {
 			return pathError("list", name, err)
@@ -657,6 +682,7 @@ func (r *rootFS) Trash(name string) (*staged, error) {
 		r.vol.unhold(s.base)
 		return nil, pathError("remove", name, err)
 	}
+	r.swaps.Add(1)
 	return s, nil
 }
 
