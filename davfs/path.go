@@ -95,6 +95,16 @@ func legalSegment(s string) bool {
 	return ascii || utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
 
+// LegalName says whether name can be a slash name inside a folder, without a slash at its ends.
+func LegalName(name string) bool {
+	for seg := range strings.SplitSeq(name, "/") {
+		if !legalSegment(seg) {
+			return false
+		}
+	}
+	return true
+}
+
 // parseDestination reads a Destination header, or the tag of a list in an If
 // header: an absolute URL whose host is one of hosts, or an absolute path.
 // The scheme is ignored (D29), and so are default ports and letter case of the host.

@@ -171,6 +171,9 @@ func (t *Tree) ETag(name string, i Info) string {
 // Usage is what the folder holds at this moment.
 func (t *Tree) Usage() (Usage, error) { return t.f.usage() }
 
+// MayWrite says whether the tree's principal may change anything: fs.ErrPermission, fs.ErrNotExist.
+func (t *Tree) MayWrite() error { return t.may(store.Write) }
+
 func (t *Tree) may(r store.Rights) error {
 	if t.f.gone.Load() {
 		return t.f.errGone("")
