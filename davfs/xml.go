@@ -141,24 +141,12 @@ func readProppatch(body io.Reader) ([]propChange, error) {
 		if !remove && !el.is("set") {
 			return r.skip()
 		}
-		return r.children(func(el xmlElement) error {
-			if !el.is("prop") {
+		return r.propChanges(&changes, func(el xmlElement, c *propChange) (err error) {
+			if c.Remove = remove; remove {
 				return r.skip()
 			}
-			return r.children(func(el xmlElement) error {
-				if len(changes) == maxXMLProperties {
-					return tooManyProperties()
-				}
-				c := propChange{Remove: remove, Name: el.name}
-				var err error
-				if remove {
-					err = r.skip()
-				} else {
-					c.XML, c.Text, err = r.capture(el)
-				}
-				changes = append(changes, c)
-				return err
-			})
+			c.XML, c.Text, err = r.capture(el)
+			return err
 		})
 	})
 	if err != nil {
@@ -168,6 +156,24 @@ func readProppatch(body io.Reader) ([]propChange, error) {
 		return nil, badRequest("propertyupdate names no property")
 	}
 	return changes, nil
+}
+
+// propChanges reads the prop elements of a set or remove element: read is called for each property.
+func (r *xmlReader) propChanges(changes *[]propChange, read func(xmlElement, *propChange) error) error {
+	return r.children(func(el xmlElement) error {
+		if !el.is("prop") {
+			return r.skip()
+		}
+		return r.children(func(el xmlElement) error {
+			if len(*changes) == maxXMLProperties {
+				return tooManyProperties()
+			}
+			c := propChange{Name: el.name}
+			err := read(el, &c)
+			*changes = append(*changes, c)
+			return err
+		})
+	})
 }
 
 // readMkcol reads the body of an extended MKCOL (RFC 5689, section 3): the properties of the new
@@ -180,29 +186,17 @@ func readMkcol(data []byte) ([]propChange, error) {
 		if !el.is("set") {
 			return r.skip()
 		}
-		return r.children(func(el xmlElement) error {
-			if !el.is("prop") {
-				return r.skip()
-			}
-			return r.children(func(el xmlElement) error {
-				if len(changes) == maxXMLProperties {
-					return tooManyProperties()
-				}
-				c := propChange{Name: el.name}
-				var err error
-				if el.is("resourcetype") {
-					var types []xml.Name
-					types, err = r.names()
-					typed = true
-					if len(types) == 1 && types[0] == davName("collection") {
-						c.Text = "collection"
-					}
-				} else {
-					c.XML, c.Text, err = r.capture(el)
-				}
-				changes = append(changes, c)
+		return r.propChanges(&changes, func(el xmlElement, c *propChange) (err error) {
+			if !el.is("resourcetype") {
+				c.XML, c.Text, err = r.capture(el)
 				return err
-			})
+			}
+			types, err := r.names()
+			typed = true
+			if len(types) == 1 && types[0] == davName("collection") {
+				c.Text = "collection"
+			}
+			return err
 		})
 	})
 	switch {
