@@ -4,8 +4,14 @@
 // chain: the volume's os.Root, a fileSystem over one folder's directory that never
 // leaves it and never follows a link (rootfs.go), the same with the folder's
 // limits (quotafs.go), and a Tree, which is one folder as one principal may use it
-// in one request: rights, locks, preconditions, durability (tree.go, upload.go, transfer.go).
-// The handler (handler.go, then one file per method or topic) speaks WebDAV on top.
+// in one request: rights, locks, preconditions, durability (tree.go, upload.go, transfer.go,
+// amend.go for parts of files).
+// The handler (handler.go, then one file per method or topic) speaks WebDAV on top. Uploads that outlive
+// their request (pending.go) are the tree's as well, but their protocol is another door's.
+//
+// What an open folder knows beside the disk is in memory first: usage (ledger.go), locks (locks.go), which
+// resources have dead properties (proptable.go), which checksums (sumtable.go), what changed for those who
+// follow it (journal.go).
 //
 // Every answer tells what is on the disk at that moment, with one exception: a listing that is asked for
 // again and again comes from memory for up to a second (listings.go), but never after a change that was made
@@ -84,6 +90,21 @@ const (
 )
 
 // FS is all folders' bytes. Its methods are safe for concurrent use.
+//
+// Who holds one of these may take those that stand behind it, never one before it:
+//
+//  1. FS.reconcile, folder.scanMu, folder.journalMu, sumTable.flushing: one piece of work at a time
+//  2. the turn of a pending upload (pending.take), then that of a name (folder.amends)
+//  3. names of a folder (folder.names), sorted; of two folders in the order of their IDs
+//  4. FS.mu
+//  5. folder.changeMu
+//  6. pending.mu
+//  7. ledger.mu
+//  8. journal.mu
+//
+// Every other mutex is the last one that is taken, but lockTable.mu, under which lockCounts.mu is. SQL
+// is waited for under 1 to 3, and under folder.changeMu by begin and toSave: they use the
+// folder, and who holds FS.mu looks at changeMu only where nobody does (atRest).
 type FS struct {
 	st       *store.Store
 	o        Options

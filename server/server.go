@@ -1,8 +1,9 @@
 // Package server is the house's front door: it listens, tells WebDAV requests
 // from API requests, limits and logs them, and stops without breaking uploads
-// off. It speaks the management APIs (through echo) and holds the commands that
-// work on the same data. It knows HTTP and JSON; bytes, locks and WebDAV are
-// davfs's, rights are auth's, rows are the store's.
+// off. It speaks the management APIs (through echo) and the protocol of resumable
+// uploads (uploads.go), tells those who watch it numbers (health.go, metrics.go), and
+// holds the commands that work on the same data. It knows HTTP and JSON; bytes, locks
+// and WebDAV are davfs's, rights are auth's, rows are the store's.
 package server
 
 import (

@@ -1,5 +1,6 @@
 // Package store keeps everything about folders but their bytes: users, keys,
-// tokens, folders, grants, limits, locks, dead properties. It knows SQL; it does
+// tokens, folders, grants, limits, locks, dead properties, checksums, the journals
+// of those who follow a folder, how unfinished uploads stand. It knows SQL; it does
 // not know HTTP, and it never touches a file of a folder.
 //
 // It also holds the domain's types and errors, the words that every other

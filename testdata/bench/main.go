@@ -11,9 +11,10 @@
 // operations a second, and how long an operation took. Answers are checked, to
 // the last byte for files; a wrong one is counted as an error and as nothing else.
 //
-// The files: rows.go has the work, peers.go the servers, client.go the HTTP/1.1
-// client, cell.go runs one row against one server, cpu.go reads what it cost the
-// server, table.go prints. BENCHMARKS.md says how to read the result.
+// The files: rows.go has the work, peers.go the servers, stock.go and floor.go two
+// of those in Go, client.go the HTTP/1.1 client, cell.go runs one row against one
+// server, cpu.go reads what it cost the server, table.go prints. BENCHMARKS.md says
+// how to read the result.
 package main
 
 import (
