@@ -41,6 +41,7 @@ type pastUpload struct {
 	until  time.Time
 }
 
+// enter counts an upload that begins, unless its user has too many; leave takes it back.
 func (k *keptUploads) enter(userID string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -51,9 +52,8 @@ func (k *keptUploads) enter(userID string) bool {
 	return true
 }
 
+// leave counts one less. The caller holds k.mu.
 func (k *keptUploads) leave(userID string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	if k.count[userID]--; k.count[userID] == 0 {
 		delete(k.count, userID)
 	}
@@ -120,9 +120,7 @@ func (d *FS) endPending(u *pending, f *folder, past *Pending) error {
 	d.kept.mu.Lock()
 	if d.kept.all[u.id] == u {
 		delete(d.kept.all, u.id)
-		if d.kept.count[u.userID]--; d.kept.count[u.userID] == 0 {
-			delete(d.kept.count, u.userID)
-		}
+		d.kept.leave(u.userID)
 	}
 	if past != nil {
 		for id := range d.kept.past {

@@ -154,7 +154,9 @@ func (t *Tree) BeginPending(ctx context.Context, n NewPending) (Pending, error) 
 	}
 	p, err := t.beginPending(ctx, row)
 	if err != nil {
+		d.kept.mu.Lock()
 		d.kept.leave(row.UserID)
+		d.kept.mu.Unlock()
 		return Pending{}, err
 	}
 	if t.f.gone.Load() { // a deletion that did not see it
