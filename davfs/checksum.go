@@ -272,9 +272,9 @@ func wantedDigest(lines []string) (best algorithm, ok bool) {
 	return best, err == nil && most > 0
 }
 
-// matches says whether nothing in want differs from what was found.
-func (want *checksums) matches(found *checksums) bool {
-	for a, sum := range want {
+// matches says whether nothing in c differs from what was found.
+func (c *checksums) matches(found *checksums) bool {
+	for a, sum := range c {
 		if sum != nil && subtle.ConstantTimeCompare(sum, found[a]) != 1 {
 			return false
 		}

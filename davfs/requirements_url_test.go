@@ -284,16 +284,7 @@ func TestURL7_NormalForms(t *testing.T) {
 func TestURL8_OnlyForm(t *testing.T) {
 	s := newSite(t, HandlerOptions{}, Options{})
 	for name, content := range map[string]string{"u\u0308": "root", "Dir-u\u0308/u\u0308": "below"} {
-		p := s.path(s.home, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := s.Scan(t.Context(), s.home.ID); err != nil {
-		t.Fatal(err)
+		s.plant(t, name, content)
 	}
 	for _, c := range []struct {
 		from, to string
