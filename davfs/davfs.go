@@ -172,7 +172,7 @@ func New(st *store.Store, o Options) (*FS, error) {
 		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), sums: newSumTable(st), start: o.Now().UnixNano(),
 		folders: make(map[string]*folder), opening: make(map[string]chan struct{}),
 		sweep: make(chan struct{}, 1), counting: make(chan struct{}, 2), mostOpen: openFiles() / 4,
-		kept: keptUploads{all: make(map[string]*pending), count: make(map[string]int), past: make(map[string]pastUpload)},
+		kept: keptUploads{all: make(map[string]*pending), count: make(map[string]int), lent: make(map[string]int64), past: make(map[string]pastUpload)},
 	}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	return d, nil

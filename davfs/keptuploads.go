@@ -30,7 +30,8 @@ const (
 type keptUploads struct {
 	mu      sync.Mutex
 	all     map[string]*pending
-	count   map[string]int // by user, those that begin right now too
+	count   map[string]int   // by user, those that begin right now too
+	lent    map[string]int64 // by folder, the sum of Base of its uploads, those that begin right now too; in bytes
 	past    map[string]pastUpload
 	writing atomic.Int64 // requests that send right now
 }
@@ -56,6 +57,24 @@ func (k *keptUploads) enter(userID string) bool {
 func (k *keptUploads) leave(userID string) {
 	if k.count[userID]--; k.count[userID] == 0 {
 		delete(k.count, userID)
+	}
+}
+
+// lend says how much of a file that an upload replaces need not be reserved for it. Both are on the disk until the
+// upload ends, perhaps for days, so no room is lent twice: all uploads to a folder together take at most
+// what it uses beyond its limit, however often files are moved or replaced meanwhile.
+func (k *keptUploads) lend(folderID string, base, used int64) int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	base = max(0, min(base, used-k.lent[folderID]))
+	k.lent[folderID] += base
+	return base
+}
+
+// payBack takes back what lend gave. The caller holds k.mu.
+func (k *keptUploads) payBack(folderID string, base int64) {
+	if k.lent[folderID] -= base; k.lent[folderID] == 0 {
+		delete(k.lent, folderID)
 	}
 }
 
@@ -121,6 +140,7 @@ func (d *FS) endPending(u *pending, f *folder, past *Pending) error {
 	if d.kept.all[u.id] == u {
 		delete(d.kept.all, u.id)
 		d.kept.leave(u.userID)
+		d.kept.payBack(u.folderID, u.row.Base)
 	}
 	if past != nil {
 		for id := range d.kept.past {
@@ -301,6 +321,7 @@ func (d *FS) loadKept(ctx context.Context) error {
 		u.promise(d.volume)
 		d.kept.all[row.ID] = u
 		d.kept.count[row.UserID]++
+		d.kept.lent[row.FolderID] += row.Base
 	}
 	onDisk, err := names(d.volume.kept.root.FS())
 	if err != nil {

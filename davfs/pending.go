@@ -142,6 +142,9 @@ func (t *Tree) BeginPending(ctx context.Context, n NewPending) (Pending, error) 
 	}
 	if exists {
 		row.Base = cur.Size
+		if row.Length >= 0 {
+			row.Base = min(row.Base, row.Length)
+		}
 	}
 	if !n.MTime.IsZero() {
 		row.MTime = n.MTime.Unix()
@@ -175,16 +178,22 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 		return nil, err
 	}
 	defer t.f.end()
-	p := newPending(row)
+	var files store.Usage
 	if row.Fresh {
-		p.reserved.Files = 1
+		files.Files = 1
 	}
-	if err := t.f.ledger.reserve(p.reserved); err != nil {
+	if err := t.f.ledger.reserve(files); err != nil {
 		return nil, err
 	}
+	row.Base = d.kept.lend(row.FolderID, row.Base, t.f.ledger.current().Bytes)
+	p := newPending(row)
+	p.reserved = files
 	defer func() {
 		if err != nil {
 			t.f.ledger.release(p.reserved)
+			d.kept.mu.Lock()
+			d.kept.payBack(row.FolderID, row.Base)
+			d.kept.mu.Unlock()
 			p.over = true
 			p.promise(d.volume)
 		}

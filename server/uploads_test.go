@@ -509,6 +509,51 @@ func TestPAR2_ReplacedFile(t *testing.T) {
 	ann.holds(id, 705, 2, 295)
 }
 
+// What a replaced file takes is counted on by one upload: else a thousand of them would hold a thousand times the
+// folder's limit on the disk.
+func TestPAR2_RoomIsLentOnce(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.limited("docs", 1000, 10)
+	put := func(name, body string) {
+		t.Helper()
+		if a := ann.call("PUT", "/dav/"+id+"/"+name, body); a.status/100 != 2 {
+			t.Fatalf("PUT %s: %d", name, a.status)
+		}
+	}
+	put("f", strings.Repeat("x", 600))
+	url := ann.begin(600, meta("folder", id, "path", "f"))
+	ann.patch(204, url, 0, strings.Repeat("n", 599))
+	ann.holds(id, 600, 1, 400)
+	refused := func(path string) {
+		t.Helper()
+		a := ann.tus("POST", uploadsPath, "", "Upload-Length: 600", "Upload-Metadata: "+meta("folder", id, "path", path))
+		if a.status != 507 {
+			t.Errorf("a second upload to %s: %d", path, a.status)
+		}
+	}
+	refused("f")
+	move := ann.request("MOVE", "/dav/"+id+"/f", "")
+	move.SetBasicAuth("ann", ann.token)
+	move.Header.Set("Destination", "/dav/"+id+"/g")
+	if a := h.do(move); a.status != 201 {
+		t.Fatalf("MOVE: %d", a.status)
+	}
+	refused("g") // it is the same room
+	ann.call("DELETE", "/dav/"+id+"/g", "")
+	put("h", strings.Repeat("x", 600))
+	refused("h") // and so is this
+	ann.holds(id, 600, 1, 400)
+	if a := ann.tus("DELETE", url, ""); a.status != 204 {
+		t.Fatalf("DELETE: %d", a.status)
+	}
+	url = ann.begin(600, meta("folder", id, "path", "h"))
+	ann.patch(204, url, 0, strings.Repeat("n", 600))
+	url = ann.begin(600, meta("folder", id, "path", "h")) // it came to its end
+	ann.patch(204, url, 0, strings.Repeat("m", 600))
+	ann.holds(id, 600, 1, 400)
+}
+
 func TestPAR2_CommitRefusedAndTriedAgain(t *testing.T) {
 	h := newHouse(t)
 	ann := h.caller("ann")

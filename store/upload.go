@@ -12,7 +12,7 @@ type Upload struct {
 	UserID      string
 	Path        string // the name in the folder that the file will have
 	Length      int64  // bytes; -1: not yet known
-	Base        int64  // bytes of the file that it replaces
+	Base        int64  // bytes of the file that it replaces, as far as no room is reserved for them
 	Fresh       bool   // it replaces none
 	MTime       int64  // seconds since 1970 that the client gave; -1: none
 	IfMatch     string // conditions that must hold when it is complete; "": none
