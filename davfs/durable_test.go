@@ -305,6 +305,7 @@ func (f *recordedFile) Sync() error {
 // at worst, and if all names had reached the disk but of contents only what was waited for. What was
 // acknowledged is there whole, what was not is the old or the new.
 func TestD18_PUT12_PowerFailure(t *testing.T) {
+	t.Parallel()
 	for _, sync := range []Sync{SyncFull, SyncFile, SyncNone} {
 		t.Run(string(sync), func(t *testing.T) {
 			s := &faultSite{site: newSite(t, HandlerOptions{InfiniteDepth: true}, Options{Sync: sync})}

@@ -511,6 +511,7 @@ func descriptors(t testing.TB, dir string) int {
 // TestSTA7_CI2_Faults fails every call to the disk that a request makes, one after the other, with every error that a
 // disk has, alone and with all that follow. Afterwards either nothing has happened, or all.
 func TestSTA7_CI2_Faults(t *testing.T) {
+	t.Parallel()
 	errs := []struct {
 		err    error
 		status int
@@ -659,6 +660,7 @@ func differ(got, want map[string]string) string {
 
 // TestCI2_RowsFail has the database refuse what a request writes, one table and one kind of statement after the other.
 func TestCI2_RowsFail(t *testing.T) {
+	t.Parallel()
 	s := newFaultSite(t)
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.dir, "davit.db")+"?_pragma=busy_timeout(5000)")
 	if err != nil {

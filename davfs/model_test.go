@@ -116,6 +116,7 @@ func pick[T any](random *rand.Rand, from []T) T { return from[random.IntN(len(fr
 
 // TestCI4_Model runs random requests against a model: one client exactly, 64 clients by what must hold whatever the order.
 func TestCI4_Model(t *testing.T) {
+	t.Parallel()
 	seed, length := uint64(time.Now().UnixNano()), 1500*time.Millisecond
 	if longTest {
 		length = 40 * time.Second

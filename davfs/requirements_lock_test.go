@@ -124,6 +124,7 @@ func TestLCK7_IfHeader(t *testing.T) {
 
 // LCK-12: the caps are told with their number and the way out, and locks end without a request.
 func TestLCK12_TextsAndExpiry(t *testing.T) {
+	t.Parallel()
 	d := newDoor(t, HandlerOptions{})
 	d.write(t, "f", "x")
 	d.write(t, "g", "x")
