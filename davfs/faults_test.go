@@ -388,6 +388,8 @@ var faultCases = []faultCase{
 	{name: "DELETE collection", method: "DELETE", target: "tree/", status: 204},
 	{name: "DELETE plain collection", method: "DELETE", target: "plain", status: 204},
 	{name: "MKCOL", method: "MKCOL", target: "made", status: 201},
+	{name: "MKCOL with properties", method: "MKCOL", target: "made", headers: []string{"Content-Type: application/xml"}, status: 201,
+		body: `<D:mkcol xmlns:D="DAV:"><D:set><D:prop><D:resourcetype><D:collection/></D:resourcetype><mark xmlns="z:">of made</mark></D:prop></D:set></D:mkcol>`},
 	{name: "COPY file", method: "COPY", target: "file", headers: []string{"Destination: $D/new"}, status: 201},
 	{name: "COPY marked", method: "COPY", target: "marked", headers: []string{"Destination: $D/new"}, status: 201},
 	{name: "COPY over file", method: "COPY", target: "marked", headers: []string{"Destination: $D/other"}, status: 204},
@@ -560,6 +562,7 @@ func TestSTA7_CI2_Faults(t *testing.T) {
 						}
 						dir := fmt.Sprintf("c%d-%v-%v-%d", i, sticky, int(e.err.(unix.Errno)), n)
 						_, token := begin(dir)
+						followers := s.followers(t, c, dir)
 						s.x.arm(e.err, n, sticky)
 						got := s.send(t, c, dir, token)
 						where := s.x.disarm()
@@ -596,6 +599,12 @@ func TestSTA7_CI2_Faults(t *testing.T) {
 							t.Errorf("%s left neither the old nor the new:\nto the old: %s\nto the new: %s", what, differ(now, before), differ(now, after))
 						}
 						s.settled(t, what)
+						for _, f := range followers {
+							f.sync(t)
+							if f.compare(t); t.Failed() {
+								t.Fatalf("%s: it was not told to those who follow", what)
+							}
+						}
 						if maps.Equal(now, before) && !maps.Equal(before, after) && got.status != c.status {
 							if again := s.send(t, c, dir, token); again.status != c.status {
 								t.Errorf("%s; once more without a fault: %d %s", what, again.status, again.body)
@@ -618,6 +627,19 @@ func TestSTA7_CI2_Faults(t *testing.T) {
 		})
 	}
 	t.Logf("%d faults", runs)
+}
+
+// followers are clients that know all that is in the directories of a case.
+func (s *faultSite) followers(t testing.TB, c faultCase, dir string) []*follower {
+	t.Helper()
+	all := []*follower{{s: s.site, target: "/dav/Home/" + dir + "/", level: "infinite"}}
+	if strings.Contains(strings.Join(c.headers, " "), "$O") {
+		all = append(all, &follower{s: s.site, target: "/dav/Other/" + dir + "/", level: "infinite"})
+	}
+	for _, f := range all {
+		f.sync(t)
+	}
+	return all
 }
 
 // change makes some other change in both folders.

@@ -286,15 +286,15 @@ func (t *Tree) MkdirWith(ctx context.Context, name string, c Claim, changes []pr
 			return nil
 		}
 		if p.mtime.IsZero() && len(p.dead) == 0 {
-			err = t.f.fs.Mkdir(name, 0)
+			if err = t.f.fs.Mkdir(name, 0); err == nil {
+				t.madeDir(name)
+			}
 		} else {
 			err = t.mkdirStaged(ctx, name, &p)
 		}
 		if err != nil {
 			return err
 		}
-		t.f.locks.taken(name, t.p.UserID)
-		t.f.changed(changeTree, name)
 		made, err = t.f.fs.Lstat(name)
 		return err
 	})
@@ -302,6 +302,12 @@ func (t *Tree) MkdirWith(ctx context.Context, name string, c Claim, changes []pr
 		return Info{}, results, err
 	}
 	return made, results, t.f.syncDirs(name, parentOf(name))
+}
+
+// madeDir notes that there is a new collection.
+func (t *Tree) madeDir(name string) {
+	t.f.locks.taken(name, t.p.UserID)
+	t.f.changed(changeTree, name)
 }
 
 // mkdirStaged makes a collection out of sight, with its time, and moves it to its name. Its rows
@@ -346,6 +352,7 @@ func (t *Tree) mkdirStaged(ctx context.Context, name string, p *patch) error {
 		return rows.cancel(ctx, err)
 	}
 	s = nil
+	t.madeDir(name) // it is there, also if what follows fails
 	return rows.finish(ctx, store.RowChange{}, t.f, name)
 }
 
