@@ -222,6 +222,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case status == 503 && r.Context().Err() != nil: // the client has gone
 	case status == 503:
 		s.log.Warn("request put off", "id", h.Get("X-Request-Id"), "error", err)
+	case errors.Is(err, store.ErrQuota): // a limit is the owner's matter, a full volume the administrator's
 	case status >= 500:
 		s.log.Error("request failed", "id", h.Get("X-Request-Id"), "error", err)
 	}

@@ -554,6 +554,20 @@ func TestPAR2_RoomIsLentOnce(t *testing.T) {
 	ann.holds(id, 600, 1, 400)
 }
 
+// A limit that is reached is nothing for the administrator to look after: users could fill the log with it.
+func TestPAR2_LimitIsNoFault(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.limited("docs", 1000, 10)
+	if a := ann.tus("POST", uploadsPath, "", "Upload-Length: 1001", "Upload-Metadata: "+meta("folder", id, "path", "f")); a.status != 507 {
+		t.Fatalf("create: %d", a.status)
+	}
+	h.stop()
+	if log := h.log.String(); !strings.Contains(log, `"status":507`) || strings.Contains(log, `"level":"ERROR"`) {
+		t.Errorf("log: %s", log)
+	}
+}
+
 func TestPAR2_CommitRefusedAndTriedAgain(t *testing.T) {
 	h := newHouse(t)
 	ann := h.caller("ann")
