@@ -31,7 +31,7 @@ const (
 	tusExtends  = "creation,creation-with-upload,creation-defer-length,checksum,termination,expiration"
 	chunkType   = "application/offset+octet-stream"
 
-	// maxMetadata bounds Upload-Metadata: a path of 4096 bytes in base64, and more.
+	// maxMetadata bounds Upload-Metadata: a path of 4096 bytes in base64, and more. It bounds conditions too.
 	maxMetadata = 8 << 10
 )
 
@@ -194,6 +194,11 @@ func (s *Server) createUpload(c echo.Context, p store.Principal) error {
 	case length != "":
 		if up.Length, err = byteCount("Upload-Length", length); err != nil {
 			return err
+		}
+	}
+	for _, name := range []string{"If-Match", "If-None-Match"} { // they are kept until the upload ends, for each of many
+		if len(strings.Join(head[name], ",")) > maxMetadata {
+			return &paramError{name, fmt.Sprintf("is longer than %d bytes", maxMetadata)}
 		}
 	}
 	max := int64(s.cfg.DAV.MaxFileSize)

@@ -554,6 +554,21 @@ func TestPAR2_RoomIsLentOnce(t *testing.T) {
 	ann.holds(id, 600, 1, 400)
 }
 
+// What a client has kept for it with an upload is bounded.
+func TestPAR2_LongConditions(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.limited("docs", 1000, 10)
+	long := `"` + strings.Repeat("x", maxMetadata) + `"`
+	for _, name := range []string{"If-Match", "If-None-Match"} {
+		a := ann.tus("POST", uploadsPath, "", "Upload-Length: 1", "Upload-Metadata: "+meta("folder", id, "path", "f"), name+": "+long)
+		if a.status != 400 {
+			t.Errorf("%s: %d", name, a.status)
+		}
+	}
+	ann.holds(id, 0, 0, 1000)
+}
+
 // A limit that is reached is nothing for the administrator to look after: users could fill the log with it.
 func TestPAR2_LimitIsNoFault(t *testing.T) {
 	h := newHouse(t)
