@@ -13,6 +13,23 @@ import (
 	"testing/iotest"
 )
 
+// readWhole reads a body as the handler does.
+func readWhole[T any](body io.Reader, limit int, parse func([]byte) (T, error)) (T, error) {
+	parsed, err := (&bodyCache[T]{limit: limit, parse: parse}).read(body)
+	if err != nil {
+		return *new(T), err
+	}
+	return *parsed, nil
+}
+
+func readPropfind(body io.Reader) (propfind, error) {
+	return readWhole(body, maxXMLBody, parsePropfind)
+}
+
+func readLockinfo(body io.Reader) (lockInfo, error) {
+	return readWhole(body, maxLockBody, parseLockinfo)
+}
+
 func dav(local string) xml.Name { return xml.Name{Space: "DAV:", Local: local} }
 
 func TestPRO1_ReadPropfind(t *testing.T) {
