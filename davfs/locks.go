@@ -328,27 +328,6 @@ func (t *lockTable) covering(name string) []store.Lock {
 	return plain(found)
 }
 
-// below lists the active locks whose roots are strictly below name, in no order.
-func (t *lockTable) below(name string) []store.Lock {
-	if t.held.Load() == 0 {
-		return nil
-	}
-	now := t.o.now()
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	spot := t.find(name)
-	if spot == nil {
-		return nil
-	}
-	var found []*heldLock
-	spot.eachBelow(func(h *heldLock) {
-		if !h.pending && t.active(h, now) {
-			found = append(found, h)
-		}
-	})
-	return plain(found)
-}
-
 // need says whether a user who submits these tokens may change the resource at
 // name as how says. If not, it is a *lockConflict with the locks that are in the way.
 // Only the tokens of the user's own locks count (LCK-9). Of several shared locks on

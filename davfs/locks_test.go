@@ -112,6 +112,27 @@ func conflictPaths(t *testing.T, err error) []string {
 	return paths
 }
 
+// below lists the active locks whose roots are strictly below name, in no order.
+func (t *lockTable) below(name string) []store.Lock {
+	if t.held.Load() == 0 {
+		return nil
+	}
+	now := t.o.now()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	spot := t.find(name)
+	if spot == nil {
+		return nil
+	}
+	var found []*heldLock
+	spot.eachBelow(func(h *heldLock) {
+		if !h.pending && t.active(h, now) {
+			found = append(found, h)
+		}
+	})
+	return plain(found)
+}
+
 func TestLCK1_Conflicts(t *testing.T) {
 	for _, c := range []struct {
 		held, heldHow, name, how string
