@@ -789,6 +789,7 @@ func TestPAR2_BrokenConnection(t *testing.T) {
 }
 
 func TestPAR2_Expiration(t *testing.T) {
+	t.Parallel() // the server looks every five seconds
 	now := &clock{t: time.Now()}
 	h := newHouseWith(t, func(o *davfs.Options) { o.Now, o.UploadExpiry = now.now, time.Hour })
 	ann := h.caller("ann")
