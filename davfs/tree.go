@@ -347,6 +347,11 @@ func (t *Tree) mkdirStaged(ctx context.Context, name string, p *patch) error {
 		t.f.props.note(name, top.Identity(), true)
 		t.f.props.setLanguage(name, languageOf(p.dead[languageName]))
 	}
+	if t.f.d.o.Sync == SyncFull { // before its name can be on the disk, which is as soon as rows follow
+		if err := dir.SyncDir(""); err != nil {
+			return rows.cancel(ctx, err)
+		}
+	}
 	s.usage = store.Usage{Files: 1}
 	if err := t.f.fs.publish(s, name, Info{}, false, store.Usage{}); err != nil {
 		return rows.cancel(ctx, err)
