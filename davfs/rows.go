@@ -227,6 +227,12 @@ func (d *FS) repayOne(ctx context.Context, in store.Intent) error {
 		return err
 	}
 	defer src.end()
+	if dst != src {
+		if err := dst.begin(ctx); err != nil {
+			return err
+		}
+		defer dst.end()
+	}
 	first, second := src, dst
 	firstNames, secondNames := []string{in.Path}, []string{in.DstPath}
 	if src == dst && in.DstPath != "" {
