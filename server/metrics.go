@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	runtimemetrics "runtime/metrics"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,41 +23,7 @@ var countedMethods = [...]string{"other", "GET", "HEAD", "PUT", "POST", "PATCH",
 	"MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT"}
 
 // methodNumber is the place of a method in countedMethods.
-func methodNumber(method string) int {
-	switch method { // faster than a map
-	case "GET":
-		return 1
-	case "HEAD":
-		return 2
-	case "PUT":
-		return 3
-	case "POST":
-		return 4
-	case "PATCH":
-		return 5
-	case "DELETE":
-		return 6
-	case "OPTIONS":
-		return 7
-	case "PROPFIND":
-		return 8
-	case "PROPPATCH":
-		return 9
-	case "MKCOL":
-		return 10
-	case "COPY":
-		return 11
-	case "MOVE":
-		return 12
-	case "LOCK":
-		return 13
-	case "UNLOCK":
-		return 14
-	case "REPORT":
-		return 15
-	}
-	return 0
-}
+func methodNumber(method string) int { return max(0, slices.Index(countedMethods[:], method)) }
 
 // durations are the upper bounds of the histogram's buckets; one more has no bound.
 var durations = [...]time.Duration{time.Millisecond, 5 * time.Millisecond, 25 * time.Millisecond, 100 * time.Millisecond,
