@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"math"
 	"net/http"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -90,7 +89,7 @@ func (a *amendment) current(cur Info, exists bool) bool {
 
 // amend is Commit for a part. The end of ctx ends the copying, but nothing later.
 func (u *Upload) amend(ctx context.Context, commit func(context.Context) error) error {
-	done, err := u.t.f.amends.take(ctx, u.name)
+	done, err := u.t.f.amends.lock(ctx, u.name)
 	if err != nil {
 		return err
 	}
@@ -203,46 +202,4 @@ func shift(f interface {
 		done += piece
 	}
 	return nil
-}
-
-// turns lets those who would replace the same name one after the other. Who has no turn
-// may replace it all the same: it saves work, and no correctness hangs on it.
-type turns struct {
-	mu    sync.Mutex
-	names map[string]*turn
-}
-
-type turn struct {
-	free  chan struct{} // holds one element while nobody has the turn
-	users int           // guarded by turns.mu
-}
-
-// take waits for the turn. done must be called once.
-func (t *turns) take(ctx context.Context, name string) (done func(), err error) {
-	t.mu.Lock()
-	if t.names == nil {
-		t.names = make(map[string]*turn)
-	}
-	n := t.names[name]
-	if n == nil {
-		n = &turn{free: make(chan struct{}, 1)}
-		n.free <- struct{}{}
-		t.names[name] = n
-	}
-	n.users++
-	t.mu.Unlock()
-	leave := func() {
-		t.mu.Lock()
-		if n.users--; n.users == 0 {
-			delete(t.names, name)
-		}
-		t.mu.Unlock()
-	}
-	select {
-	case <-n.free:
-		return func() { n.free <- struct{}{}; leave() }, nil
-	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
-	}
 }

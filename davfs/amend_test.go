@@ -94,16 +94,16 @@ func TestPAR1_CancelledCopy(t *testing.T) {
 	}
 	w.wantUsage(t, f)
 	// Nor does one wait for its turn after that.
-	done, err := tree.f.amends.take(t.Context(), "f")
+	done, err := tree.f.amends.lock(t.Context(), "f")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tree.f.amends.take(ctx, "f"); !errors.Is(err, context.Canceled) {
+	if _, err := tree.f.amends.lock(ctx, "f"); !errors.Is(err, context.Canceled) {
 		t.Errorf("turn: %v", err)
 	}
 	done()
-	if len(tree.f.amends.names) != 0 {
-		t.Errorf("turns left: %v", tree.f.amends.names)
+	if len(tree.f.amends.locks) != 0 {
+		t.Errorf("turns left: %v", tree.f.amends.locks)
 	}
 	if _, err := tree.Amend(t.Context(), "none", Claim{}, Part{Total: -1}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("amend nothing: %v", err)

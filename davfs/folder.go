@@ -21,7 +21,7 @@ type folder struct {
 	fs     *quotaFS
 	ledger *ledger
 	names  nameLocker
-	amends turns
+	amends nameTable // of those who write parts of files: side by side each would copy for nothing
 	locks  *lockTable
 	props  *propTable
 	syncs  syncGroup
