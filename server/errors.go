@@ -1,12 +1,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"net/http"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,7 +28,37 @@ type problem struct {
 	Title  string `json:"title"`
 	Msg    string `json:"msg,omitempty"`
 	Detail string `json:"detail,omitempty"`
+	Data   any    `json:"data,omitempty"`
 }
+
+// commonError is the body of an error answer in the API of file collections: Why is for
+// people, ErrorCode for programs.
+type commonError struct {
+	Why       string  `json:"why"`
+	ErrorCode *string `json:"errorCode"`
+}
+
+// A refusal is an error that a handler words itself, because a contract asks for something
+// that the shared errors do not say. Each contract takes the fields that it knows.
+type refusal struct {
+	status int
+	kind   string // of a problem
+	title  string // of a problem; "" is the status text
+	code   string // errorCode; "" is none
+	why    string // for people
+	data   any    // of a problem
+	err    error  // wrapped; may be nil
+}
+
+func (e *refusal) Error() string { return e.why }
+func (e *refusal) Unwrap() error { return e.err }
+
+// The errorCodes of the API of file collections.
+const (
+	codeUnsupported = "FEATURE_NOT_SUPPORTED_BY_PROVIDER"
+	codeQuota       = "NOT_ENOUGH_STORAGE_QUOTA"
+	codeMaintenance = "MAINTENANCE"
+)
 
 // Errors that only the API knows.
 var (
@@ -46,10 +78,13 @@ func problemOf(err error) (status int, kind, title string) {
 	var params *paramError
 	var retry *auth.RetryError
 	var routed *echo.HTTPError
+	var own *refusal
 	if status, kind, title := uploadProblem(err); status != 0 {
 		return status, kind, title
 	}
 	switch {
+	case errors.As(err, &own):
+		return own.status, cmp.Or(own.kind, "generic-bad-request"), cmp.Or(own.title, http.StatusText(own.status))
 	case errors.As(err, &auths):
 		return 400, "invalid-auth-params", "Missing or invalid authorization parameters."
 	case errors.As(err, &params):
@@ -94,6 +129,34 @@ func problemOf(err error) (status int, kind, title string) {
 		}
 	}
 	return 500, "internal-server-error", "Internal server error."
+}
+
+// isCommon says whether the errors under a path are commonErrors.
+func isCommon(path string) bool {
+	for _, root := range []string{"/api/files", "/api/tokens", "/auth"} {
+		if rest, ok := strings.CutPrefix(path, root); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
+// commonOf is the table from errors to the answers of the API of file collections, where it differs
+// from problemOf's status.
+func commonOf(err error, status int) (int, string) {
+	var own *refusal
+	var retry *auth.RetryError
+	switch {
+	case errors.As(err, &own):
+		return own.status, own.code
+	case errors.Is(err, store.ErrQuota), errors.Is(err, store.ErrTooMany) && !errors.As(err, &retry):
+		return 402, codeQuota
+	case errors.Is(err, store.ErrLocked):
+		return 409, ""
+	case errors.Is(err, fs.ErrExist):
+		return 409, ""
+	}
+	return status, ""
 }
 
 // uploadProblem is problemOf for what has another answer if an upload is concerned; status 0 for
@@ -152,6 +215,10 @@ func uploadProblem(err error) (status int, kind, title string) {
 func message(err error, status int) string {
 	var params *paramError
 	var auths *auth.ParamError
+	var own *refusal
+	if errors.As(err, &own) {
+		return own.why
+	}
 	if known, _, _ := uploadProblem(err); known != 0 {
 		switch known {
 		case 404:
@@ -174,7 +241,8 @@ func message(err error, status int) string {
 		return err.Error()
 	case errors.Is(err, store.ErrUnauthenticated):
 		return "no credentials, or credentials that are not good"
-	case errors.Is(err, store.ErrPlain), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrInvalid):
+	case errors.Is(err, store.ErrPlain), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrInvalid),
+		errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrQuota):
 		return err.Error()
 	}
 	switch {
@@ -218,6 +286,10 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		s.metrics.quotaRefusals.Add(1)
 	}
 	status, kind, title := problemOf(err)
+	common, code := isCommon(r.URL.Path), ""
+	if common {
+		status, code = commonOf(err, status)
+	}
 	switch {
 	case status == 503 && r.Context().Err() != nil: // the client has gone
 	case status == 503:
@@ -238,11 +310,31 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	msg := message(err, status)
-	body, err := json.Marshal(problem{Type: problemBase + kind, Title: title, Msg: msg, Detail: msg})
-	if err != nil {
-		panic(err) // four strings
+	var own *refusal
+	errors.As(err, &own)
+	var answer any
+	if common {
+		if msg == "" {
+			msg = http.StatusText(status)
+		}
+		e := commonError{Why: msg}
+		if code != "" {
+			e.ErrorCode = &code
+		}
+		answer = e
+		h.Set("Content-Type", "application/json; charset=UTF-8")
+	} else {
+		p := problem{Type: problemBase + kind, Title: title, Msg: msg, Detail: msg}
+		if own != nil {
+			p.Data = own.data
+		}
+		answer = p
+		h.Set("Content-Type", "application/problem+json")
 	}
-	h.Set("Content-Type", "application/problem+json")
+	body, err := json.Marshal(answer)
+	if err != nil {
+		panic(err) // texts
+	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

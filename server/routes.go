@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"davit/store"
 
@@ -47,8 +48,24 @@ func (s *Server) as(h func(echo.Context, store.Principal) error) echo.HandlerFun
 		if err != nil {
 			return err
 		}
+		r := c.Request()
+		c.SetRequest(r.WithContext(store.WithActor(r.Context(), store.Actor{
+			UserID: p.UserID, UserName: p.UserName, Address: s.peers.Client(r).IP.String(), Door: doorOf(r.URL.Path),
+		})))
 		return h(c, p)
 	}
+}
+
+// doorOf names the API that a path belongs to, as the audit does.
+func doorOf(path string) string {
+	for _, d := range []struct{ root, door string }{
+		{"/api/files/collections", "collections"}, {"/api/files", "files"}, {"/api/tokens", "auth"}, {"/auth", "auth"}, {"/api", "davit"},
+	} {
+		if rest, ok := strings.CutPrefix(path, d.root); ok && (rest == "" || rest[0] == '/') {
+			return d.door
+		}
+	}
+	return "vfolders"
 }
 
 // public lets everybody through to h, and not too often.

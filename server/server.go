@@ -157,13 +157,14 @@ func isDAV(r *http.Request) bool {
 	return false
 }
 
-// isAPI says whether a path is one of the management API's.
+// isAPI says whether a path is one of the management APIs'.
 func isAPI(p string) bool {
-	if p == "/livez" || p == "/readyz" || p == "/metrics" || strings.HasPrefix(p, "/api/") {
+	first, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
+	switch first {
+	case "livez", "readyz", "metrics", "api", "auth", "folders", "openapi", "openapi.json", "openapi.yaml":
 		return true
 	}
-	version, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
-	return len(version) == 2 && version[0] == 'v' && version[1] >= '0' && version[1] <= '9'
+	return len(first) == 2 && first[0] == 'v' && first[1] >= '0' && first[1] <= '9'
 }
 
 // Run listens and answers until ctx ends, then lets running requests finish,

@@ -1,11 +1,8 @@
 package server
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"regexp"
@@ -21,9 +18,8 @@ import (
 // Here a folder is called a virtual folder: the API of a compute platform.
 
 const (
-	apiVersion  = "v2.20170315"
-	maxJSONBody = 1 << 20
-	maxNameLen  = 64
+	apiVersion = "v2.20170315"
+	maxNameLen = 64
 )
 
 var vfolderName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
@@ -35,7 +31,7 @@ func (s *Server) version(c echo.Context) error {
 
 // createFolder makes a folder that belongs to the caller.
 func (s *Server) createFolder(c echo.Context, p store.Principal) error {
-	name, err := vfolderNameIn(c.Response(), c.Request())
+	name, err := vfolderNameIn(c)
 	if err != nil {
 		return err
 	}
@@ -63,65 +59,20 @@ func (s *Server) createFolder(c echo.Context, p store.Principal) error {
 	return c.JSON(http.StatusCreated, map[string]string{"folderId": f.ID})
 }
 
-// vfolderNameIn reads {"name": …}. Other fields are for other versions of the API.
-// The Content-Type does not matter.
-func vfolderNameIn(w http.ResponseWriter, r *http.Request) (string, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSONBody))
-	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return "", errTooLarge
-		}
-		return "", &paramError{"body", "broke off"}
-	}
-	fields, err := jsonObject(body)
+// vfolderNameIn reads {"name": …}.
+func vfolderNameIn(c echo.Context) (string, error) {
+	in, err := readObject(c)
 	if err != nil {
 		return "", err
 	}
-	raw, ok := fields["name"]
-	if !ok {
-		return "", &paramError{"name", "is missing"}
+	name := in.text("name")
+	switch {
+	case len(name) > maxNameLen:
+		in.refuse("name", "must have at most %d characters", maxNameLen)
+	case !vfolderName.MatchString(name):
+		in.refuse("name", "must be letters, digits, - and _, with a letter or digit first")
 	}
-	var name *string
-	if err := json.Unmarshal(raw, &name); err != nil || name == nil {
-		return "", &paramError{"name", "must be a string"}
-	}
-	if len(*name) > maxNameLen {
-		return "", &paramError{"name", fmt.Sprintf("must have at most %d characters", maxNameLen)}
-	}
-	if !vfolderName.MatchString(*name) {
-		return "", &paramError{"name", "must be letters, digits, - and _, with a letter or digit first"}
-	}
-	return *name, nil
-}
-
-// jsonObject splits one JSON object into its fields. Stricter than
-// json.Unmarshal: names are compared exactly, and none may come twice.
-func jsonObject(body []byte) (map[string]json.RawMessage, error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if !json.Valid(body) {
-		return nil, &paramError{"body", "must be one JSON object"}
-	}
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, &paramError{"body", "must be a JSON object"}
-	}
-	fields := map[string]json.RawMessage{}
-	for dec.More() {
-		t, err := dec.Token()
-		key, ok := t.(string)
-		if err != nil || !ok {
-			return nil, &paramError{"body", "must be a JSON object"}
-		}
-		if _, twice := fields[key]; twice {
-			return nil, &paramError{printable(key), "is given twice"}
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, &paramError{printable(key), "must be a JSON value"}
-		}
-		fields[key] = value
-	}
-	return fields, nil
+	return name, in.bad()
 }
 
 // vfolder is what GET answers: a superset of what the clients of all versions look for.

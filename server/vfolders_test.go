@@ -246,7 +246,7 @@ func TestT7BadNames(t *testing.T) {
 		{`{"name":"` + strings.Repeat("x", 65) + `"}`, "name"},
 		{`{"name":"0b6ee9b5c2d44a6fb0a4f3a5c1f1d7e2"}`, "ID"},
 		{`[]`, "body"}, {`"x"`, "body"}, {`{"name":"x",}`, "body"}, {`{"name":"x"} {}`, "body"}, {`{"name":"x"`, "body"},
-		{``, "body"}, {`null`, "body"}, {`{'name':'x'}`, "body"}, {`{"name":"mydata"}`, "name"},
+		{``, "name"}, {`null`, "body"}, {`{'name':'x'}`, "body"}, {`{"name":"mydata"}`, "name"},
 	} {
 		t.Run(c.body, func(t *testing.T) {
 			a := ann.call("POST", "/v2/folder/create", c.body)
