@@ -177,6 +177,9 @@ func makeSecret(dir, name string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// accessKeyPrefix begins every access key, and no ID of a token.
+const accessKeyPrefix = "AKIA"
+
 // NewKey makes an API key of a user. It returns the row, which the caller puts into the
 // store, and the secret key, to be shown once: 40 characters.
 func (a *Auth) NewKey(userID string) (store.Key, string, error) {
@@ -185,7 +188,7 @@ func (a *Auth) NewKey(userID string) (store.Key, string, error) {
 		return store.Key{}, "", fmt.Errorf("make key: %w", err)
 	}
 	key := store.Key{
-		AccessKey: "AKIA" + base32.StdEncoding.EncodeToString(random[:10]),
+		AccessKey: accessKeyPrefix + base32.StdEncoding.EncodeToString(random[:10]),
 		UserID:    userID,
 		Created:   a.now(),
 	}

@@ -55,6 +55,7 @@ type Server struct {
 	api    http.Handler
 	cross  *http.CrossOriginProtection
 	limits *rateLimit
+	links  links
 	ids    requestIDs
 
 	metrics metrics
@@ -76,6 +77,7 @@ func New(dataDir string, cfg *Config, p Parts) *Server {
 		s.now = time.Now
 	}
 	s.limits = newRateLimit(cfg.RateLimit, s.now)
+	s.links = links{sealer: s.auth.Sealer, now: s.now}
 	s.api = s.routes(p.Page)
 	s.dav = p.Files.Handler(p.Auth, davfs.HandlerOptions{
 		Hosts:         p.Peers.Hosts,
@@ -106,6 +108,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	dav := isDAV(r)
 	lw := &response{ResponseWriter: w, conn: deadlineOf(r), hasBody: r.Method != http.MethodHead}
+	if !dav {
+		lw.path = loggedPath(r.URL.Path)
+	}
 	defer func() {
 		err := recover()
 		if err != nil && err != http.ErrAbortHandler {
