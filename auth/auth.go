@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -71,6 +72,12 @@ func (c Client) private() bool { return c.Secure || c.Loopback }
 type ParamError struct{ Msg string }
 
 func (e *ParamError) Error() string { return e.Msg }
+
+// ScopeError is a refusal because the token is not for that: an fs.ErrPermission.
+type ScopeError struct{ Scope store.Scope }
+
+func (e *ScopeError) Error() string { return "this token does not have the scope " + e.Scope.String() }
+func (e *ScopeError) Unwrap() error { return fs.ErrPermission }
 
 // RetryError is a refusal that ends by itself: Err is store.ErrBusy, when the server
 // has too much to do, or store.ErrTooMany, when the client has tried too often.
@@ -160,8 +167,9 @@ func (a *Auth) Authenticate(r *http.Request) (store.Principal, error) {
 }
 
 // AuthenticateDAV says who sent a WebDAV request: by Basic or Bearer. Anything else,
-// and an empty Bearer, counts as no credentials. Its errors are those of
-// Authenticate, without *ParamError.
+// and an empty Bearer, counts as no credentials. A token needs the scope webdav:read,
+// and without webdav:write it is for reading. Its errors are those of Authenticate,
+// without *ParamError, and *ScopeError.
 func (a *Auth) AuthenticateDAV(r *http.Request) (store.Principal, error) {
 	header, err := authorization(r)
 	if err != nil {
@@ -171,8 +179,18 @@ func (a *Auth) AuthenticateDAV(r *http.Request) (store.Principal, error) {
 	if rest == "" || !strings.EqualFold(scheme, "Basic") && !strings.EqualFold(scheme, "Bearer") {
 		return store.Principal{}, store.ErrUnauthenticated
 	}
-	return a.credential(r, header)
+	p, err := a.credential(r, header)
+	if p.Narrow != nil && p.Narrow.Scopes != nil {
+		if !p.Narrow.Scopes.Allow(davScope, false) {
+			return store.Principal{}, &ScopeError{store.Scope{Path: davScope}}
+		}
+		p.ReadOnly = p.ReadOnly || !p.Narrow.Scopes.Allow(davScope, true)
+	}
+	return p, err
 }
+
+// davScope is the scope of the WebDAV door.
+const davScope = "webdav"
 
 // authorization returns the Authorization header, "" if there is none.
 func authorization(r *http.Request) (string, error) {

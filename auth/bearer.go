@@ -94,7 +94,10 @@ func (a *Auth) token(ctx context.Context, id, secret string) (*entry, error) {
 	if e.expired(e.verified) {
 		return nil, errUnusable
 	}
-	e.principal.FolderID, e.principal.ReadOnly = t.FolderID, t.ReadOnly
+	e.principal.ReadOnly = t.ReadOnly
+	if t.FolderID != "" {
+		e.principal.Narrow = &store.Narrow{Folders: []store.TokenFolder{{ID: t.FolderID, ReadOnly: t.ReadOnly}}}
+	}
 	if t.FolderID != "" || t.ReadOnly {
 		e.principal.Admin = false // a narrowed token administers nothing (D30)
 	}

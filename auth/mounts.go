@@ -30,8 +30,16 @@ type views struct {
 
 // viewer is as much of a principal as decides what it sees.
 type viewer struct {
-	userID, folderID string
-	readOnly         bool
+	userID, token string // token: if it is for some folders only
+	readOnly      bool
+}
+
+func viewerOf(p store.Principal) viewer {
+	v := viewer{userID: p.UserID, readOnly: p.ReadOnly}
+	if p.Narrowed() {
+		v.token = p.KeyID
+	}
+	return v
 }
 
 type view struct {
@@ -77,7 +85,7 @@ func (a *Auth) Mount(ctx context.Context, p store.Principal, segment string) (st
 
 // view returns what p sees, remembered if nothing changed since.
 func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
-	who := viewer{p.UserID, p.FolderID, p.ReadOnly}
+	who := viewerOf(p)
 	epoch := a.records.Epoch() // before the rows: a change in between makes the view stale
 	a.views.mu.RLock()
 	v := a.views.m[who]

@@ -96,10 +96,10 @@ func TestMounts(t *testing.T) {
 			[]string{"docs=1", "docs (" + id(2) + ")=2", "docs (" + id(2) + ") (" + id(3) + ")=3"}},
 		{"no rights, no mount", store.Principal{UserID: "ann"}, []store.Mount{shared(1, "a", 0), shared(2, "b", store.RightsRO)},
 			[]string{"b=2"}},
-		{"a token for one folder", store.Principal{UserID: "ann", FolderID: id(2)}, []store.Mount{own(1, "docs"), own(2, "docs")},
+		{"a token for one folder", store.Principal{UserID: "ann", KeyID: "k" + id(2), Narrow: &store.Narrow{Folders: []store.TokenFolder{{ID: id(2)}}}}, []store.Mount{own(1, "docs"), own(2, "docs")},
 			[]string{"docs=2"}},
 		{"none", store.Principal{UserID: "ann"}, nil, nil},
-		{"a token for nothing", store.Principal{UserID: "ann", FolderID: id(9)}, []store.Mount{own(1, "docs")}, nil},
+		{"a token for nothing", store.Principal{UserID: "ann", KeyID: "k" + id(9), Narrow: &store.Narrow{Folders: []store.TokenFolder{{ID: id(9)}}}}, []store.Mount{own(1, "docs")}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := New(&listing{mounts: c.mounts}, Options{})

@@ -12,13 +12,14 @@ func (a *Auth) Rights(p store.Principal, f store.Folder, granted store.Rights) s
 	if f.OwnerID == p.UserID {
 		r = store.RightsAll
 	}
-	if p.FolderID != "" { // a token for one folder opens it, and does not manage it (D30)
-		if p.FolderID != f.ID {
-			return 0
-		}
+	opens, readOnly := p.Opens(f.ID)
+	if !opens {
+		return 0
+	}
+	if p.Narrowed() { // a token for some folders opens them, and does not manage them (D30)
 		r &^= store.Remove | store.Admin
 	}
-	if p.ReadOnly {
+	if readOnly {
 		r &= store.Read
 	}
 	return r

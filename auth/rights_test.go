@@ -15,9 +15,9 @@ func TestRights(t *testing.T) {
 	user := store.Principal{UserID: "ann"}
 	admin := store.Principal{UserID: "ann", Admin: true}
 	reading := store.Principal{UserID: "ann", ReadOnly: true}
-	here := store.Principal{UserID: "ann", FolderID: "f"}
-	hereReading := store.Principal{UserID: "ann", FolderID: "f", ReadOnly: true}
-	there := store.Principal{UserID: "ann", FolderID: "g"}
+	here := store.Principal{UserID: "ann", KeyID: "k" + "f", Narrow: &store.Narrow{Folders: []store.TokenFolder{{ID: "f"}}}}
+	hereReading := store.Principal{UserID: "ann", KeyID: "k" + "f", Narrow: &store.Narrow{Folders: []store.TokenFolder{{ID: "f"}}}, ReadOnly: true}
+	there := store.Principal{UserID: "ann", KeyID: "k" + "g", Narrow: &store.Narrow{Folders: []store.TokenFolder{{ID: "g"}}}}
 	a := New(nil, Options{})
 	for _, c := range []struct {
 		name    string

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"strconv"
@@ -65,6 +66,7 @@ var (
 	errRateLimit = errors.New("too many requests in the last 15 minutes")
 	errTooLarge  = errors.New("the body is too large")
 	errCrossSite = errors.New("requests from other sites' pages are refused")
+	errNarrowed  = fmt.Errorf("%w: this token is for some folders only", fs.ErrPermission)
 )
 
 // paramError is a request that says something wrong about one field.
@@ -146,9 +148,12 @@ func isCommon(path string) bool {
 func commonOf(err error, status int) (int, string) {
 	var own *refusal
 	var retry *auth.RetryError
+	var scope *auth.ScopeError
 	switch {
 	case errors.As(err, &own):
 		return own.status, own.code
+	case errors.As(err, &scope):
+		return 401, ""
 	case errors.Is(err, store.ErrQuota), errors.Is(err, store.ErrTooMany) && !errors.As(err, &retry):
 		return 402, codeQuota
 	case errors.Is(err, store.ErrLocked):

@@ -33,8 +33,21 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	return e
 }
 
-// as lets only signed-in callers through to h, and not too often.
+// as lets only signed-in callers through to h, and not too often, and of tokens those
+// whose scopes cover the route (see scopeOf).
 func (s *Server) as(h func(echo.Context, store.Principal) error) echo.HandlerFunc {
+	return s.scoped("", h)
+}
+
+// scoped is as for a route that needs another scope than its path says.
+func (s *Server) scoped(text string, h func(echo.Context, store.Principal) error) echo.HandlerFunc {
+	var scope store.Scope
+	if text != "" {
+		var err error
+		if scope, err = store.ParseScope(text); err != nil {
+			panic(err) // the table of routes is wrong
+		}
+	}
 	return func(c echo.Context) error {
 		p, err := s.auth.Authenticate(c.Request())
 		caller := addressCaller(s.peers.Client(c.Request()).IP)
@@ -46,6 +59,9 @@ func (s *Server) as(h func(echo.Context, store.Principal) error) echo.HandlerFun
 			return errRateLimit
 		}
 		if err != nil {
+			return err
+		}
+		if err := admit(c, p, scope); err != nil {
 			return err
 		}
 		r := c.Request()

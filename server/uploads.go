@@ -223,7 +223,7 @@ func (s *Server) createUpload(c echo.Context, p store.Principal) error {
 		return err
 	}
 	if folder == "" {
-		if folder = p.FolderID; folder == "" { // of a token that opens one folder
+		if folder = p.OnlyFolder(); folder == "" { // of a token that opens one folder
 			return &paramError{"Upload-Metadata", "folder is missing: the ID or the mount name of the folder"}
 		}
 	}

@@ -35,7 +35,7 @@ func (s *Server) createFolder(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	if p.FolderID != "" || p.ReadOnly {
+	if p.Narrowed() || p.ReadOnly {
 		return fmt.Errorf("%w: this token cannot make folders", fs.ErrPermission) // D30
 	}
 	owner, err := s.store.User(c.Request().Context(), p.UserID)

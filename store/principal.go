@@ -1,6 +1,10 @@
 package store
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Rights is the set of things that a principal may do with a folder.
 type Rights uint8
@@ -33,16 +37,74 @@ func (r Rights) String() string {
 	return strings.Join(words, ",")
 }
 
-// Principal is who calls: a user, by a password, a key or a token, perhaps
-// narrowed to one folder or to reading.
+// Principal is who calls: a user, by a password, a key, a session or a token, which
+// may be narrowed to some folders, to reading, or to some calls.
 type Principal struct {
 	UserID   string
 	UserName string
 	Admin    bool // an administrator of the installation; gives no right to others' files
 
-	KeyID    string // the access key or token ID used; empty for a password
-	FolderID string // if set, the only folder that exists for this principal (D30)
+	KeyID    string // the access key or token ID used, of a session its ID; empty for a password
 	ReadOnly bool
+	Narrow   *Narrow // what else its token takes away; nil: nothing
+}
+
+// Narrow is what a token leaves of its user. It is shared, and never changes.
+type Narrow struct {
+	Folders []TokenFolder // the only folders that exist for it (D30), by ID; nil: all
+	Scopes  Scopes        // the only calls that it may make; nil: all
+	Expires time.Time     // zero: never
+
+	// Fixed says that the token acts in one workspace, whatever the request asks for:
+	// in ProjectID, "" is the user's own.
+	Fixed     bool
+	ProjectID string
+}
+
+// TokenFolder is a folder that a token opens.
+type TokenFolder struct {
+	ID       string
+	ReadOnly bool
+}
+
+// Opens says whether p's token opens a folder, and whether for reading alone. What p
+// may do there is decided by auth.Rights.
+func (p Principal) Opens(folderID string) (ok, readOnly bool) {
+	if !p.Narrowed() {
+		return true, p.ReadOnly
+	}
+	i, ok := slices.BinarySearchFunc(p.Narrow.Folders, folderID, func(f TokenFolder, id string) int { return strings.Compare(f.ID, id) })
+	return ok, ok && (p.ReadOnly || p.Narrow.Folders[i].ReadOnly)
+}
+
+// Narrowed says whether only some folders exist for p (D30).
+func (p Principal) Narrowed() bool { return p.Narrow != nil && p.Narrow.Folders != nil }
+
+// OnlyFolder is the ID of the one folder that exists for p; "" if there are more, or none.
+func (p Principal) OnlyFolder() string {
+	if p.Narrowed() && len(p.Narrow.Folders) == 1 {
+		return p.Narrow.Folders[0].ID
+	}
+	return ""
+}
+
+// Allow says whether p's token covers a call (see Scope).
+func (p Principal) Allow(name string, write bool) bool {
+	return p.Narrow == nil || p.Narrow.Scopes.Allow(name, write)
+}
+
+// Whole says whether p may do all that its user may.
+func (p Principal) Whole() bool {
+	return !p.ReadOnly && !p.Narrowed() && (p.Narrow == nil || p.Narrow.Scopes.Contain(nil))
+}
+
+// Workspace is the project that p acts in, "" for the user's own workspace: header, what
+// the request asks for, unless p's token has one of its own.
+func (p Principal) Workspace(header string) string {
+	if p.Narrow != nil && p.Narrow.Fixed {
+		return p.Narrow.ProjectID
+	}
+	return header
 }
 
 // Mount is a folder as one principal sees it under /dav/.

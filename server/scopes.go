@@ -1,0 +1,85 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"davit/auth"
+	"davit/store"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Every route has a scope: the dotted name of its call, and whether it reads or writes.
+// A route says it (scoped), or it follows from the route's path and method (scopeOf).
+
+// scopeOf is the scope of a route that says none:
+//
+//	/api/files/collections/browse   files.collections.browse
+//	/api/files/upload               files.upload
+//	/api/davit/projects/:id         davit.projects
+//	/api/davit/uploads/:id          files.uploads
+//	/folders/:name/files            vfolders.files
+//	/v2/folder/create               vfolders.create
+//	/metrics                        metrics
+//
+// GET, HEAD, and calls whose last word begins with browse, retrieve or search read.
+func scopeOf(method, route string) store.Scope {
+	var name []string
+	for word := range strings.SplitSeq(route, "/") {
+		if word != "" && word != "_" && word[0] != ':' && word[0] != '*' {
+			name = append(name, word)
+		}
+	}
+	switch {
+	case len(name) > 1 && name[0] == "api":
+		name = name[1:]
+		if len(name) > 1 && name[0] == "davit" && name[1] == "uploads" {
+			name[0] = "files"
+		}
+	case len(name) > 0 && name[0] == "folders":
+		name[0] = "vfolders"
+	case len(name) > 1 && isVersion(name[0]):
+		if name = name[1:]; name[0] == "folder" || name[0] == "folders" {
+			name[0] = "vfolders"
+		}
+	}
+	scope := store.Scope{Path: strings.Join(name, "."), Write: true}
+	if method == http.MethodGet || method == http.MethodHead {
+		scope.Write = false
+	} else if len(name) > 1 && method == http.MethodPost {
+		for _, verb := range []string{"browse", "retrieve", "search"} {
+			if strings.HasPrefix(name[len(name)-1], verb) {
+				scope.Write = false
+			}
+		}
+	}
+	return scope
+}
+
+// isVersion says whether a segment of a path is v1, v2, ….
+func isVersion(word string) bool {
+	return len(word) == 2 && word[0] == 'v' && word[1] >= '0' && word[1] <= '9'
+}
+
+// admit says whether p's token covers the route of c; scope "" is that of scopeOf. A
+// token for some folders has no business with what is its user's alone (D30).
+func admit(c echo.Context, p store.Principal, scope store.Scope) error {
+	if p.Narrow == nil {
+		return nil
+	}
+	if scope.Path == "" {
+		scope = scopeOf(c.Request().Method, c.Path())
+	}
+	if !p.Narrow.Scopes.Allow(scope.Path, scope.Write) {
+		return &auth.ScopeError{Scope: scope}
+	}
+	if p.Narrowed() {
+		switch area, _, _ := strings.Cut(scope.Path, "."); area {
+		case "files", "vfolders":
+		default:
+			return errNarrowed
+		}
+	}
+	return nil
+}
