@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"davit/server"
 )
 
 // Tests with the program as people run it, and the clients that they use. Each
@@ -39,7 +41,7 @@ var program = struct {
 }{}
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := server.EveryRouteTested(m.Run())
 	if program.path != "" {
 		os.RemoveAll(filepath.Dir(program.path))
 	}

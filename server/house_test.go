@@ -23,6 +23,7 @@ import (
 	"davit/store"
 
 	"github.com/alecthomas/kong"
+	"github.com/labstack/echo/v4"
 )
 
 // house is a whole server in a directory of its own, listening.
@@ -116,6 +117,7 @@ func newHouseWith(t *testing.T, files func(*davfs.Options), change ...func(*Conf
 	h.server = New(h.dir, cfg, Parts{
 		Store: h.store, Auth: h.auth, Files: h.files, Peers: peers, Page: page, Log: log, Now: h.clock.now,
 	})
+	hold(t, h.server.api.(*echo.Echo))
 	ctx, cancel := context.WithCancel(context.Background())
 	addr, ended := make(chan net.Addr, 1), make(chan error, 1)
 	go func() { ended <- h.server.Run(ctx, func(a net.Addr) { addr <- a }) }()

@@ -20,6 +20,8 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	e.Match(get, "/livez", s.livez)
 	e.Match(get, "/readyz", s.readyz)
 	e.GET("/metrics", s.as(s.showMetrics))
+	e.GET("/openapi", s.public(s.showOpenAPIPage))
+	e.GET("/openapi.json", s.public(s.showOpenAPI))
 
 	for v := 1; v <= 9; v++ {
 		e.GET("/v"+strconv.Itoa(v), s.public(s.version))
@@ -95,7 +97,12 @@ func (s *Server) public(h echo.HandlerFunc) echo.HandlerFunc {
 }
 
 func setLogUser(w http.ResponseWriter, name string) {
-	if l, ok := w.(*response); ok {
+	if l, ok := w.(logged); ok {
 		l.SetLog(name, "", "")
 	}
+}
+
+// logged is what the log's line about a request can be told through: a *response, or what stands before it.
+type logged interface {
+	SetLog(user, path, destination string)
 }

@@ -162,7 +162,7 @@ func (s *Server) uploadTree(c echo.Context, p store.Principal, folder, path stri
 	if err != nil {
 		return nil, err
 	}
-	if l, ok := c.Response().Writer.(*response); ok {
+	if l, ok := c.Response().Writer.(logged); ok {
 		l.SetLog("", "", "/dav/"+m.Folder.ID+"/"+path)
 	}
 	return s.files.Tree(c.Request().Context(), p, m)
