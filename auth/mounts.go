@@ -100,7 +100,7 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 	}
 	var mounts []store.Mount
 	for _, m := range all {
-		if m.Rights = a.Rights(p, m.Folder, m.Rights); m.Rights != 0 {
+		if m.Rights = a.Rights(p, m.Folder, m.Granted, m.Role); m.Rights != 0 {
 			mounts = append(mounts, m)
 		}
 	}
@@ -127,16 +127,11 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 }
 
 // nameMounts gives every mount its name (D3). Among equal names the user's own folders
-// come first, then older ones; they keep the bare name, the others get their ID behind it.
+// come first, then those of projects, then older ones; the first keeps the bare name, the others get
+// their ID behind it.
 func nameMounts(userID string, mounts []store.Mount) {
 	slices.SortFunc(mounts, func(x, y store.Mount) int {
-		if own := x.Folder.OwnerID == userID; own != (y.Folder.OwnerID == userID) {
-			if own {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(x.Folder.Created.Compare(y.Folder.Created), strings.Compare(x.Folder.ID, y.Folder.ID))
+		return cmp.Or(cmp.Compare(x.Distance(userID), y.Distance(userID)), x.Folder.Created.Compare(y.Folder.Created), strings.Compare(x.Folder.ID, y.Folder.ID))
 	})
 	taken := make(map[string]bool, len(mounts))
 	for i := range mounts {

@@ -69,10 +69,10 @@ func folderOf(n int, owner, title string) store.Folder {
 func TestMounts(t *testing.T) {
 	id := func(n int) string { return fmt.Sprintf("%032x", n) }
 	own := func(n int, title string) store.Mount {
-		return store.Mount{Folder: folderOf(n, "ann", title), Rights: store.RightsAll}
+		return store.Mount{Folder: folderOf(n, "ann", title)}
 	}
 	shared := func(n int, title string, r store.Rights) store.Mount {
-		return store.Mount{Folder: folderOf(n, "bob", title), Rights: r}
+		return store.Mount{Folder: folderOf(n, "bob", title), Granted: r}
 	}
 	for _, c := range []struct {
 		name   string

@@ -98,6 +98,16 @@ func named(err error, noun, name string) error {
 	return fmt.Errorf("%s %q: %w", noun, name, err)
 }
 
+// ItemError is the error of one item of a bulk, because of which nothing of the bulk was
+// done. Its text is that of Err.
+type ItemError struct {
+	Item int // its place in the bulk
+	Err  error
+}
+
+func (e *ItemError) Error() string { return e.Err.Error() }
+func (e *ItemError) Unwrap() error { return e.Err }
+
 // oneRow makes fs.ErrNotExist of a change that found no row.
 func oneRow(n int64, err error) error {
 	if err == nil && n == 0 {

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -16,16 +18,24 @@ type Usage struct {
 	Files int64
 }
 
-// Folder is the managed unit: a tree of files with one owner and its limits.
+// Folder is the managed unit: a tree of files with its limits. It belongs to a
+// workspace: that of its owner, or of a project.
 type Folder struct {
-	ID        string // UUIDv7 as 32 lower-case hex digits (D1)
-	OwnerID   string // empty only if the owner was removed after the folder
-	OwnerName string // filled in by reads
-	Title     string
-	Product   string // storage tier; "" is the default product, on the default volume
-	MaxBytes  int64  // Default, 0 (none) or a limit
-	MaxFiles  int64
-	Limits    Limits // of the owner, filled in by reads; see Effective
+	ID           string // UUIDv7 as 32 lower-case hex digits (D1)
+	OwnerID      string // empty only if the owner was removed after the folder; of a project's folder who made it, which gives no right
+	OwnerName    string // filled in by reads
+	ProjectID    string // empty for a personal folder
+	ProjectTitle string // filled in by reads
+	Title        string
+	Product      string // storage tier; "" is the default product, on the default volume
+	MaxBytes     int64  // Default, 0 (none) or a limit
+	MaxFiles     int64
+	Limits       Limits // of the workspace, filled in by reads; see Effective
+
+	MemberRights Rights            // of a project's members, without further grants
+	UsageMode    string            // "general", "model" or "data": a compute platform's word
+	Cloneable    bool              // likewise
+	Labels       map[string]string // keys in lower case; nil for none
 
 	Usage    Usage // as last written; the server's memory is newer (D20)
 	Dirty    bool  // Usage may be wrong; count before writing (D11)
@@ -39,7 +49,7 @@ type Folder struct {
 }
 
 // Effective returns the limits that hold for the folder: its own, else those of
-// its owner, else d. 0 means none.
+// its owner or project, else d. 0 means none.
 func (f Folder) Effective(d Defaults) (maxBytes, maxFiles int64) {
 	first := func(limits ...int64) int64 {
 		for _, l := range limits {
@@ -52,11 +62,15 @@ func (f Folder) Effective(d Defaults) (maxBytes, maxFiles int64) {
 	return first(f.MaxBytes, f.Limits.MaxBytes, d.MaxBytes), first(f.MaxFiles, f.Limits.MaxFiles, d.MaxFiles)
 }
 
-const folderColumns = `f.id, COALESCE(f.owner_id, ''), COALESCE(u.name, ''), f.title, f.product, f.max_bytes, f.max_files,
-	COALESCE(u.max_folders, -1), COALESCE(u.max_bytes, -1), COALESCE(u.max_files, -1),
+const folderColumns = `f.id, COALESCE(f.owner_id, ''), COALESCE(u.name, ''), COALESCE(f.project_id, ''), COALESCE(p.title, ''),
+	f.title, f.product, f.max_bytes, f.max_files,
+	COALESCE(p.max_folders, u.max_folders, -1), COALESCE(p.max_bytes, u.max_bytes, -1), COALESCE(p.max_files, u.max_files, -1),
+	f.member_rights, f.usage_mode, f.cloneable, f.labels,
 	f.used_bytes, f.used_files, f.dirty, f.made, f.created, f.last_used, f.scanned, f.rescan, f.deleted, f.purge`
 
-const selectFolder = `SELECT ` + folderColumns + ` FROM folders f LEFT JOIN users u ON u.id = f.owner_id`
+const joinFolder = ` LEFT JOIN users u ON u.id = f.owner_id LEFT JOIN projects p ON p.id = f.project_id`
+
+const selectFolder = `SELECT ` + folderColumns + ` FROM folders f` + joinFolder
 
 func scanFolder(r row) (f Folder, err error) {
 	err = r.Scan(folderDest(&f)...)
@@ -65,30 +79,41 @@ func scanFolder(r row) (f Folder, err error) {
 
 // folderDest are the destinations of folderColumns.
 func folderDest(f *Folder) []any {
-	return []any{&f.ID, &f.OwnerID, &f.OwnerName, &f.Title, &f.Product, &f.MaxBytes, &f.MaxFiles,
+	return []any{&f.ID, &f.OwnerID, &f.OwnerName, &f.ProjectID, &f.ProjectTitle,
+		&f.Title, &f.Product, &f.MaxBytes, &f.MaxFiles,
 		&f.Limits.MaxFolders, &f.Limits.MaxBytes, &f.Limits.MaxFiles,
+		&f.MemberRights, &f.UsageMode, &f.Cloneable, scanLabels{&f.Labels},
 		&f.Usage.Bytes, &f.Usage.Files, &f.Dirty, &f.Made, scanTime{&f.Created}, scanTime{&f.LastUsed},
 		scanTime{&f.Scanned}, scanTime{&f.Rescan}, scanTime{&f.Deleted}, scanTime{&f.Purge}}
 }
 
 // NewFolder is a folder to be made, and the rules that it is made under.
 type NewFolder struct {
-	Folder            // of which ID (or none), OwnerID, Title, Product, MaxBytes, MaxFiles, Made are taken
-	UniqueTitle bool  // the owner may not have a living folder of this title (D2)
-	MaxFolders  int64 // how many living folders the owner may have then; 0: any number
+	// Folder gives ID (or none), OwnerID, ProjectID, Title, Product, MaxBytes, MaxFiles,
+	// MemberRights, UsageMode ("" is "general"), Cloneable, Labels and Made; the rest does not count.
+	Folder
+	UniqueTitle bool  // its workspace may not have a living folder of this title (D2)
+	MaxFolders  int64 // how many living folders the workspace may have then; 0: any number
 }
 
-// checkTitle returns fs.ErrInvalid for a title that no folder may have (D2).
+// maxTitle is the longest title, in characters.
+const maxTitle = 16384
+
+// checkTitle returns fs.ErrInvalid for a title that no folder may have (D2). Titles
+// are for people: whoever shows one to a terminal, a page or a file system sees to
+// it that none of its characters does harm there.
 func checkTitle(title string) error {
 	switch {
-	case title == "":
-		return explain(fs.ErrInvalid, "title is empty")
-	case len(title) > 255:
-		return explain(fs.ErrInvalid, "title is longer than 255 bytes")
+	case strings.TrimSpace(title) == "":
+		return explain(fs.ErrInvalid, "title is blank")
 	case !utf8.ValidString(title):
 		return explain(fs.ErrInvalid, "title is not UTF-8")
-	case strings.ContainsFunc(title, unicode.IsControl):
-		return explain(fs.ErrInvalid, "title contains a control character")
+	case utf8.RuneCountInString(title) > maxTitle:
+		return explain(fs.ErrInvalid, "title is longer than %d characters", maxTitle)
+	case strings.Contains(title, "\n"):
+		return explain(fs.ErrInvalid, "title contains a new-line")
+	case strings.Contains(title, "\x00"):
+		return explain(fs.ErrInvalid, "title contains a NUL character") // PostgreSQL has no such text
 	}
 	if _, ok := ParseID(title); ok {
 		return explain(fs.ErrInvalid, "title looks like an ID")
@@ -113,57 +138,133 @@ func isID(s string) bool {
 	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// CreateFolder adds a folder, with an ID of its own if it has none, and returns
-// it. fs.ErrInvalid says what is wrong with title, ID or limits; fs.ErrNotExist
-// for an unknown owner; fs.ErrExist for a title that UniqueTitle refuses, or an
-// ID that is there; ErrTooMany for more than MaxFolders. Title and count are
-// checked where the row is written: of two equal calls at once one succeeds.
-func (s *Store) CreateFolder(ctx context.Context, n NewFolder) (Folder, error) {
+// check brings n into the form of its row, or returns fs.ErrInvalid.
+func (n *NewFolder) check() (err error) {
 	if err := checkTitle(n.Title); err != nil {
-		return Folder{}, err
+		return err
 	}
 	if err := (Limits{0, n.MaxBytes, n.MaxFiles}).check(); err != nil {
-		return Folder{}, err
+		return err
+	}
+	if err := n.MemberRights.check(); err != nil {
+		return err
+	}
+	switch n.UsageMode {
+	case "":
+		n.UsageMode = "general"
+	case "general", "model", "data":
+	default:
+		return explain(fs.ErrInvalid, "usage mode must be general, model or data")
+	}
+	if n.Labels, err = checkLabels(n.Labels); err != nil {
+		return err
 	}
 	if n.ID == "" {
-		var err error
-		if n.ID, err = newID(); err != nil {
-			return Folder{}, err
-		}
+		n.ID, err = newID()
+		return err
 	}
 	if !isID(n.ID) {
-		return Folder{}, explain(fs.ErrInvalid, "folder ID %q is not 32 lower-case hex digits", n.ID)
+		return explain(fs.ErrInvalid, "folder ID %q is not 32 lower-case hex digits", n.ID)
 	}
-	var made Folder
+	return nil
+}
+
+// CreateFolder adds a folder, with an ID of its own if it has none, and returns
+// it. fs.ErrInvalid says what is wrong with title, ID, limits or labels;
+// fs.ErrNotExist for an unknown owner or project; fs.ErrExist for a title that UniqueTitle
+// refuses, or an ID that is there; ErrTooMany for more than MaxFolders. Title and
+// count are checked where the row is written: of two equal calls at once one succeeds.
+func (s *Store) CreateFolder(ctx context.Context, n NewFolder) (Folder, error) {
+	made, err := s.CreateFolders(ctx, []NewFolder{n})
+	if err != nil {
+		if item, ok := errors.AsType[*ItemError](err); ok {
+			err = item.Err
+		}
+		return Folder{}, err
+	}
+	return made[0], nil
+}
+
+// CreateFolders is CreateFolder for several, in their order: all of them are made, or
+// none and the error is an *ItemError.
+func (s *Store) CreateFolders(ctx context.Context, all []NewFolder) ([]Folder, error) {
+	all = slices.Clone(all)
+	for i := range all {
+		if err := all[i].check(); err != nil {
+			return nil, &ItemError{i, err}
+		}
+	}
+	made := make([]Folder, len(all))
 	err := s.write(ctx, announced, func(t tx) error {
-		if _, err := t.user(n.OwnerID); err != nil {
-			return named(convert(err), "user", n.OwnerID)
+		for i, n := range all {
+			if err := t.createFolder(ctx, n); err != nil {
+				return &ItemError{i, named(convert(err), "folder", n.ID)}
+			}
+			var err error
+			if made[i], err = t.folder(n.ID); err != nil {
+				return err
+			}
 		}
-		var all, same int64
-		if err := t.get(`SELECT COUNT(*), COUNT(CASE WHEN title = $2 THEN 1 END) FROM folders
-			WHERE owner_id = $1 AND deleted = 0`, []any{n.OwnerID, n.Title}, &all, &same); err != nil {
-			return err
-		}
-		if n.UniqueTitle && same > 0 {
-			return explain(fs.ErrExist, "folder %q exists already", n.Title)
-		}
-		if n.MaxFolders > 0 && all >= n.MaxFolders {
-			return explain(ErrTooMany, "the owner has %d of at most %d folders", all, n.MaxFolders)
-		}
-		_, err := t.exec(`INSERT INTO folders (id, owner_id, title, product, max_bytes, max_files, used_bytes, used_files,
-				dirty, made, created, last_used, scanned, rescan, deleted, purge)
-			VALUES ($1, $2, $3, $4, $5, $6, 0, 0, FALSE, $7, $8, 0, 0, 0, 0, 0)`,
-			n.ID, n.OwnerID, n.Title, n.Product, n.MaxBytes, n.MaxFiles, n.Made, micros(s.now()))
-		if err != nil {
-			return err
-		}
-		made, err = t.folder(n.ID)
-		return err
+		return nil
 	})
 	if err != nil {
-		return Folder{}, named(err, "folder", n.ID)
+		return nil, err
 	}
 	return made, nil
+}
+
+func (t tx) createFolder(ctx context.Context, n NewFolder) error {
+	if _, err := t.user(n.OwnerID); err != nil {
+		return named(convert(err), "user", n.OwnerID)
+	}
+	if n.ProjectID != "" {
+		if _, err := t.project(n.ProjectID); err != nil {
+			return named(convert(err), "project", n.ProjectID)
+		}
+	}
+	all, same, err := t.countTitles(n.OwnerID, n.ProjectID, n.Title)
+	if err != nil {
+		return err
+	}
+	if n.UniqueTitle && same > 0 {
+		return explain(fs.ErrExist, "folder %q exists already", n.Title)
+	}
+	if n.MaxFolders > 0 && all >= n.MaxFolders {
+		whose := "owner"
+		if n.ProjectID != "" {
+			whose = "project"
+		}
+		return explain(ErrTooMany, "the %s has %d of at most %d folders", whose, all, n.MaxFolders)
+	}
+	labels, err := labelsText(n.Labels)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`INSERT INTO folders (id, owner_id, project_id, title, product, max_bytes, max_files, used_bytes, used_files,
+			dirty, made, created, last_used, scanned, rescan, deleted, purge, member_rights, usage_mode, cloneable, labels)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, FALSE, $8, $9, 0, 0, 0, 0, 0, $10, $11, $12, $13)`,
+		n.ID, n.OwnerID, orNull(n.ProjectID), n.Title, n.Product, n.MaxBytes, n.MaxFiles, n.Made, micros(t.s.now()),
+		n.MemberRights, n.UsageMode, n.Cloneable, labels); err != nil {
+		return err
+	}
+	return t.note(ctx, event{action: "folder.create", folder: n.ID})
+}
+
+const (
+	countOwnTitles = `SELECT COUNT(*), COUNT(CASE WHEN title = $2 THEN 1 END) FROM folders
+		WHERE owner_id = $1 AND project_id IS NULL AND deleted = 0`
+	countProjectTitles = `SELECT COUNT(*), COUNT(CASE WHEN title = $2 THEN 1 END) FROM folders
+		WHERE project_id = $1 AND deleted = 0`
+)
+
+// countTitles counts the living folders of a workspace, and those of a title.
+func (t tx) countTitles(ownerID, projectID, title string) (all, same int64, err error) {
+	query, id := countOwnTitles, ownerID
+	if projectID != "" {
+		query, id = countProjectTitles, projectID
+	}
+	err = t.get(query, []any{id, title}, &all, &same)
+	return all, same, err
 }
 
 func (t tx) folder(id string) (Folder, error) {
@@ -180,6 +281,15 @@ func (t tx) living(id string) error {
 	return named(t.get(`SELECT 1 FROM folders WHERE id = $1 AND deleted = 0`, []any{id}, &one), "folder", id)
 }
 
+// livingFolder is folder without deleted ones.
+func (t tx) livingFolder(id string) (Folder, error) {
+	f, err := t.folder(id)
+	if err == nil && !f.Deleted.IsZero() {
+		err = fs.ErrNotExist
+	}
+	return f, err
+}
+
 // Folder returns a folder, a deleted one too until it is purged; fs.ErrNotExist.
 func (s *Store) Folder(ctx context.Context, id string) (Folder, error) {
 	f, err := scanFolder(s.reads.QueryRowContext(ctx, selectFolder+` WHERE f.id = $1`, id))
@@ -191,25 +301,45 @@ func (s *Store) Folders(ctx context.Context) ([]Folder, error) {
 	return collect[Folder](s.reads.QueryContext(ctx, selectFolder+` WHERE f.deleted = 0 ORDER BY f.id`))(scanFolder)
 }
 
-const selectMounts = `
-	SELECT ` + folderColumns + `, 0 AS shared, CAST($2 AS BIGINT) AS rights, f.id AS ordering
-	FROM folders f JOIN users u ON u.id = f.owner_id
-	WHERE f.owner_id = $1 AND f.deleted = 0
+// What may show a folder to user $1, from four sides; a folder may come from several.
+const selectMounts = `WITH seen (id, rights) AS (
+	SELECT id, 0 FROM folders WHERE owner_id = $1 AND project_id IS NULL AND deleted = 0
 UNION ALL
-	SELECT ` + folderColumns + `, 1, g.rights, f.id
-	FROM grants g JOIN folders f ON f.id = g.folder_id JOIN users u ON u.id = f.owner_id
-	WHERE g.user_id = $1 AND f.deleted = 0
-ORDER BY shared, ordering`
+	SELECT folder_id, rights FROM grants WHERE user_id = $1
+UNION ALL
+	SELECT g.folder_id, g.rights FROM group_members m JOIN group_grants g ON g.group_id = m.group_id WHERE m.user_id = $1
+UNION ALL
+	SELECT f.id, 0 FROM members m JOIN folders f ON f.project_id = m.project_id
+	WHERE m.user_id = $1 AND f.deleted = 0 AND (f.member_rights <> 0 OR m.role <> 'USER')
+)
+SELECT ` + folderColumns + `, seen.rights, COALESCE(r.role, '')
+FROM seen JOIN folders f ON f.id = seen.id` + joinFolder + ` LEFT JOIN members r ON r.project_id = f.project_id AND r.user_id = $1
+WHERE f.deleted = 0 AND (f.project_id IS NULL OR r.role IS NOT NULL)
+ORDER BY f.id`
 
-// FoldersOf returns the living folders that a user owns or has a grant on, with
-// the user's rights: own ones first, then by ID. Mount.Name is left empty.
+// FoldersOf returns the living folders that a user has to do with, each once: personal
+// ones of the user first, then those of the user's projects, then those that others share; each by
+// ID. Granted is the union of all grants to the user and to groups that the user is in, and Role
+// the user's in the folder's project. What rights they make is for auth to say, and Name and Rights are
+// left empty. A grant on a project's folder to somebody who is not a member counts for nothing.
 func (s *Store) FoldersOf(ctx context.Context, userID string) ([]Mount, error) {
-	return collect[Mount](s.reads.QueryContext(ctx, selectMounts, userID, RightsAll))(func(r row) (m Mount, err error) {
-		var shared int
-		var ordering string
-		err = r.Scan(append(folderDest(&m.Folder), &shared, &m.Rights, &ordering)...)
+	seen, err := collect[Mount](s.reads.QueryContext(ctx, selectMounts, userID))(func(r row) (m Mount, err error) {
+		err = r.Scan(append(folderDest(&m.Folder), &m.Granted, &m.Role)...)
 		return m, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	all := seen[:0]
+	for _, m := range seen {
+		if n := len(all); n > 0 && all[n-1].Folder.ID == m.Folder.ID {
+			all[n-1].Granted |= m.Granted
+			continue
+		}
+		all = append(all, m)
+	}
+	slices.SortStableFunc(all, func(x, y Mount) int { return cmp.Compare(x.Distance(userID), y.Distance(userID)) })
+	return all, nil
 }
 
 // The first line is that of the index folders_pending.
@@ -244,8 +374,89 @@ func (s *Store) SetFolderLimits(ctx context.Context, id string, maxBytes, maxFil
 	if err := (Limits{0, maxBytes, maxFiles}).check(); err != nil {
 		return err
 	}
-	return s.changeFolder(ctx, announced,
-		`UPDATE folders SET max_bytes = $2, max_files = $3 WHERE id = $1 AND deleted = 0`, id, maxBytes, maxFiles)
+	return named(s.write(ctx, announced, func(t tx) error {
+		if err := oneRow(t.exec(`UPDATE folders SET max_bytes = $2, max_files = $3 WHERE id = $1 AND deleted = 0`,
+			id, maxBytes, maxFiles)); err != nil {
+			return err
+		}
+		return t.note(ctx, event{action: "folder.limit", folder: id, detail: map[string]int64{"maxBytes": maxBytes, "maxFiles": maxFiles}})
+	}), "folder", id)
+}
+
+// Rename is a new title of a folder, and the rule that it is given under.
+type Rename struct {
+	ID          string
+	Title       string
+	UniqueTitle bool // no other living folder of its workspace may have the title
+}
+
+// RenameFolders gives folders new titles, in their order: all, or none and the error is an *ItemError, of
+// fs.ErrNotExist (also for a deleted folder), fs.ErrInvalid (the title) or fs.ErrExist (UniqueTitle).
+func (s *Store) RenameFolders(ctx context.Context, all []Rename) error {
+	for i, n := range all {
+		if err := checkTitle(n.Title); err != nil {
+			return &ItemError{i, err}
+		}
+	}
+	return s.write(ctx, announced, func(t tx) error {
+		for i, n := range all {
+			if err := t.renameFolder(ctx, n); err != nil {
+				return &ItemError{i, named(convert(err), "folder", n.ID)}
+			}
+		}
+		return nil
+	})
+}
+
+func (t tx) renameFolder(ctx context.Context, n Rename) error {
+	f, err := t.livingFolder(n.ID)
+	if err != nil {
+		return err
+	}
+	if f.Title == n.Title {
+		return nil // a client that tries again
+	}
+	_, same, err := t.countTitles(f.OwnerID, f.ProjectID, n.Title)
+	if err != nil {
+		return err
+	}
+	if n.UniqueTitle && same > 0 {
+		return explain(fs.ErrExist, "folder %q exists already", n.Title)
+	}
+	if _, err := t.exec(`UPDATE folders SET title = $2 WHERE id = $1`, n.ID, n.Title); err != nil {
+		return err
+	}
+	return t.note(ctx, event{action: "folder.rename", folder: n.ID, detail: map[string]string{"from": f.Title}})
+}
+
+// SetFolderOptions changes what is not nil; fs.ErrNotExist also for a deleted folder,
+// fs.ErrInvalid for rights that do not exist.
+func (s *Store) SetFolderOptions(ctx context.Context, id string, cloneable *bool, memberRights *Rights) error {
+	if memberRights != nil {
+		if err := memberRights.check(); err != nil {
+			return err
+		}
+	}
+	return named(s.write(ctx, announced, func(t tx) error {
+		f, err := t.livingFolder(id)
+		if err != nil {
+			return err
+		}
+		detail := map[string]any{}
+		if cloneable != nil && f.Cloneable != *cloneable {
+			f.Cloneable, detail["cloneable"] = *cloneable, *cloneable
+		}
+		if memberRights != nil && f.MemberRights != *memberRights {
+			f.MemberRights, detail["memberRights"] = *memberRights, memberRights.String()
+		}
+		if len(detail) == 0 {
+			return nil
+		}
+		if _, err := t.exec(`UPDATE folders SET cloneable = $2, member_rights = $3 WHERE id = $1`, id, f.Cloneable, f.MemberRights); err != nil {
+			return err
+		}
+		return t.note(ctx, event{action: "folder.options", folder: id, detail: detail})
+	}), "folder", id)
 }
 
 // RequestRescan asks for a full count of the folder; fs.ErrNotExist also for a
@@ -313,6 +524,9 @@ func (s *Store) DeleteFolder(ctx context.Context, id string, purge time.Time) er
 			id, micros(now), micros(purge))); err != nil {
 			return err
 		}
+		if err := t.note(ctx, event{action: "folder.delete", folder: id, detail: map[string]bool{"final": !purge.After(now)}}); err != nil {
+			return err
+		}
 		if purge.After(now) {
 			return nil // it may be restored
 		}
@@ -327,6 +541,8 @@ func (t tx) emptyFolder(id string) error {
 		`DELETE FROM props WHERE folder_id = $1`,
 		`DELETE FROM journals WHERE folder_id = $1`,
 		`DELETE FROM grants WHERE folder_id = $1`,
+		`DELETE FROM group_grants WHERE folder_id = $1`,
+		`DELETE FROM invitations WHERE folder_id = $1`,
 		`DELETE FROM tokens WHERE folder_id = $1`,
 		`DELETE FROM uploads WHERE folder_id = $1`,
 	} {

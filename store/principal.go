@@ -1,6 +1,7 @@
 package store
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,14 @@ func (r Rights) String() string {
 		}
 	}
 	return strings.Join(words, ",")
+}
+
+// check returns fs.ErrInvalid for bits that mean nothing.
+func (r Rights) check() error {
+	if r&^RightsAll != 0 {
+		return explain(fs.ErrInvalid, "no such rights: %#x", uint8(r))
+	}
+	return nil
 }
 
 // Principal is who calls: a user, by a password, a key, a session or a token, which
@@ -112,4 +121,19 @@ type Mount struct {
 	Folder Folder
 	Name   string // the segment under /dav/ (D3)
 	Rights Rights
+
+	Granted Rights // by access lists, to the user and the user's groups
+	Role    Role   // of the user in the folder's project; "" for none
+}
+
+// Distance orders the folders that a user sees (D3): 0 for the user's personal ones, 1 for those
+// of projects, 2 for those that others share.
+func (m Mount) Distance(userID string) int {
+	switch {
+	case m.Folder.ProjectID != "":
+		return 1
+	case m.Folder.OwnerID == userID:
+		return 0
+	}
+	return 2
 }

@@ -451,3 +451,20 @@ func orNull(s string) any {
 	}
 	return s
 }
+
+// inList is a list of parameters for IN, from $1 on. Statements have constant texts, so
+// their lists have one length.
+const (
+	inListLen = 50
+	inList    = `$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
+		$26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50`
+)
+
+// inArgs are the arguments for inList: at most inListLen, and one at least.
+func inArgs(ids []string) []any {
+	args := make([]any, inListLen)
+	for i := range args {
+		args[i] = ids[min(i, len(ids)-1)] // what is in the list already changes nothing
+	}
+	return args
+}

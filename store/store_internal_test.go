@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -126,7 +127,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("the log is left after Close (%v)", err)
 		}
 		second := openAt(t, path)
-		if got, err := second.Folder(t.Context(), f.ID); err != nil || got != f {
+		if got, err := second.Folder(t.Context(), f.ID); err != nil || !reflect.DeepEqual(got, f) {
 			t.Errorf("folder %+v, %v; want %+v", got, err, f)
 		}
 		if locks, err := second.Locks(t.Context(), f.ID); err != nil || len(locks) != 1 {
@@ -148,7 +149,7 @@ func TestOpen(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got, err := openAt(t, copied).Folder(t.Context(), f.ID); err != nil || got != f {
+		if got, err := openAt(t, copied).Folder(t.Context(), f.ID); err != nil || !reflect.DeepEqual(got, f) {
 			t.Errorf("folder %+v, %v; want %+v", got, err, f)
 		}
 	})
@@ -659,8 +660,17 @@ func TestQueriesUseIndexes(t *testing.T) {
 		{selectFolder + ` WHERE f.id = $1`, []any{""}, []string{"SEARCH f USING INDEX sqlite_autoindex_folders_1 (id=?)"}},
 		{selectFolder + ` WHERE f.deleted = 0 ORDER BY f.id`, nil, []string{"SCAN f USING INDEX sqlite_autoindex_folders_1"}},
 		{selectPending, []any{0}, []string{"USING INDEX folders_pending"}},
-		{selectMounts, []any{"", 15}, []string{"SEARCH f USING INDEX folders_owner (owner_id=?)", "SEARCH g USING INDEX grants_user (user_id=?)", "SEARCH f USING INDEX sqlite_autoindex_folders_1 (id=?)"}},
-		{`SELECT COUNT(*) FROM folders WHERE owner_id = $1 AND deleted = 0`, []any{""}, []string{"USING INDEX folders_owner"}},
+		{selectMounts, []any{""}, []string{
+			"SEARCH folders USING INDEX folders_owner (owner_id=?)", "SEARCH grants USING INDEX grants_user (user_id=?)",
+			"SEARCH m USING INDEX group_members_user (user_id=?)", "SEARCH g USING INDEX group_grants_group (group_id=?)",
+			"SEARCH m USING INDEX members_user (user_id=?)", "SEARCH f USING INDEX folders_project (project_id=?)",
+			"SEARCH f USING INDEX sqlite_autoindex_folders_1 (id=?)",
+		}},
+		{countOwnTitles, []any{"", ""}, []string{"SEARCH folders USING INDEX folders_owner (owner_id=?"}},
+		{countProjectTitles, []any{"", ""}, []string{"SEARCH folders USING INDEX folders_project (project_id=?"}},
+		{selectGrants, inArgs([]string{""}), []string{"SEARCH g USING INDEX sqlite_autoindex_grants_1 (folder_id=?)", "SEARCH g USING INDEX sqlite_autoindex_group_grants_1 (folder_id=?)"}},
+		{selectProjectsOf, []any{"", 0, 1}, []string{"SEARCH m USING INDEX members_user (user_id=?)"}},
+		{selectProjects, []any{"", 0, 1}, []string{"SCAN p USING INDEX sqlite_autoindex_projects_2"}},
 		{selectKey + ` WHERE k.access_key = $1`, []any{""}, []string{"SEARCH k USING INDEX sqlite_autoindex_keys_1"}},
 		{selectToken + ` WHERE t.id = $1`, []any{""}, []string{"SEARCH t USING INDEX sqlite_autoindex_tokens_1"}},
 		{selectLocks, []any{""}, []string{"SEARCH l USING INDEX locks_folder (folder_id=?)"}},
@@ -688,6 +698,11 @@ func TestQueriesUseIndexes(t *testing.T) {
 			continue
 		}
 		plan := strings.Join(steps, "\n")
+		for _, line := range steps {
+			if strings.HasPrefix(line, "SCAN folders") || strings.HasPrefix(line, "SCAN f ") && !strings.Contains(line, "INDEX") {
+				t.Errorf("all folders are looked at:\n%s\nof %s", plan, test.query)
+			}
+		}
 		for _, want := range test.want {
 			if !strings.Contains(plan, want) {
 				t.Errorf("plan lacks %q:\n%s\nof %s", want, plan, test.query)

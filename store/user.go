@@ -135,11 +135,13 @@ func (s *Store) SetUserLimits(ctx context.Context, userID string, l Limits) erro
 	}), "user", userID)
 }
 
-// DeleteUser removes a user with keys, tokens, grants and locks. The folders go
-// to the user transferTo, deleted ones that could still be restored included, or
-// with deleteFolders are deleted for good. A user who has folders goes in no other
-// way: fs.ErrInvalid; so do both wishes at once. fs.ErrPermission for the last
-// administrator; fs.ErrNotExist for an unknown user, or unknown transferTo.
+// DeleteUser removes a user with keys, tokens, grants, memberships and locks. The personal
+// folders go to the user transferTo, deleted ones that could still be restored included, or
+// with deleteFolders are deleted for good. A user who has some goes in no other
+// way: fs.ErrInvalid; so do both wishes at once. Folders of projects stay with their project,
+// and their owner is then a PI of it. The last PI of a project goes only if transferTo becomes PI
+// instead: else fs.ErrInvalid. fs.ErrPermission for the last administrator; fs.ErrNotExist for an
+// unknown user, or unknown transferTo.
 func (s *Store) DeleteUser(ctx context.Context, userID, transferTo string, deleteFolders bool) error {
 	if transferTo != "" && deleteFolders {
 		return explain(fs.ErrInvalid, "the folders cannot be both transferred and deleted")
@@ -159,14 +161,22 @@ func (s *Store) DeleteUser(ctx context.Context, userID, transferTo string, delet
 		if u.Admin && others == 0 {
 			return explain(fs.ErrPermission, "%s is the last administrator", u.Name)
 		}
+		if transferTo != "" {
+			if _, err := t.user(transferTo); err != nil {
+				return named(convert(err), "user", transferTo)
+			}
+		}
+		if err := t.leaveProjects(ctx, u, transferTo); err != nil {
+			return err
+		}
 		switch {
 		case transferTo != "":
 			err = t.transferFolders(userID, transferTo)
 		case deleteFolders:
-			err = t.deleteFoldersOf(userID)
+			err = t.deleteFoldersOf(ctx, userID)
 		default:
 			var n int
-			err = t.get(`SELECT COUNT(*) FROM folders WHERE owner_id = $1 AND deleted = 0`, []any{userID}, &n)
+			err = t.get(`SELECT COUNT(*) FROM folders WHERE owner_id = $1 AND project_id IS NULL AND deleted = 0`, []any{userID}, &n)
 			if err == nil && n > 0 {
 				err = explain(fs.ErrInvalid, "%s owns %d folder(s): transfer or delete them", u.Name, n)
 			}
@@ -174,10 +184,14 @@ func (s *Store) DeleteUser(ctx context.Context, userID, transferTo string, delet
 		if err != nil {
 			return err
 		}
+		if err := t.note(ctx, event{action: "user.delete", subject: u.Name}); err != nil {
+			return err
+		}
 		for _, query := range []string{
 			`UPDATE folders SET owner_id = NULL WHERE owner_id = $1 AND deleted <> 0`,
 			`DELETE FROM locks WHERE user_id = $1`,
-			`DELETE FROM users WHERE id = $1`, // takes keys, tokens and grants along
+			`DELETE FROM workspace_limits WHERE workspace_id = $1`,
+			`DELETE FROM users WHERE id = $1`, // takes keys, tokens, grants and memberships along
 		} {
 			if _, err := t.exec(query, userID); err != nil {
 				return err
@@ -195,12 +209,9 @@ func (t tx) user(id string) (User, error) {
 	return scanUser(st.QueryRow(id))
 }
 
-// transferFolders gives all folders of one user to another, who needs no grants
+// transferFolders gives all folders of one user, who has left all projects, to another, who needs no grants
 // on them any more.
 func (t tx) transferFolders(from, to string) error {
-	if _, err := t.user(to); err != nil {
-		return named(convert(err), "user", to)
-	}
 	const dropGrants = `DELETE FROM grants WHERE user_id = $2
 		AND folder_id IN (SELECT id FROM folders WHERE owner_id = $1)`
 	if _, err := t.exec(dropGrants, from, to); err != nil {
@@ -210,15 +221,22 @@ func (t tx) transferFolders(from, to string) error {
 	return err
 }
 
-// deleteFoldersOf deletes all folders of a user for good, those too that were
-// deleted but kept for a while.
-func (t tx) deleteFoldersOf(userID string) error {
+// deleteFoldersOf deletes all folders of a user, who has left all projects, for good.
+func (t tx) deleteFoldersOf(ctx context.Context, userID string) error {
 	ids, err := collect[string](t.query(`SELECT id FROM folders WHERE owner_id = $1`, userID))(scanString)
 	if err != nil {
 		return err
 	}
+	return t.deleteForGood(ctx, ids)
+}
+
+// deleteForGood deletes folders at once, those too that were deleted but kept for a while.
+func (t tx) deleteForGood(ctx context.Context, ids []string) error {
 	now := micros(t.s.now())
 	for _, id := range ids {
+		if err := t.note(ctx, event{action: "folder.delete", folder: id, detail: map[string]bool{"final": true}}); err != nil {
+			return err
+		}
 		const mark = `UPDATE folders SET deleted = CASE WHEN deleted = 0 THEN $2 ELSE deleted END, purge = $2 WHERE id = $1`
 		if _, err := t.exec(mark, id, now); err != nil {
 			return err

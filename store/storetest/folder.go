@@ -19,7 +19,7 @@ func testFolders(t *testing.T, s *store.Store) {
 		OwnerID: ann.ID, Title: "docs", Product: "fast", MaxBytes: 0, MaxFiles: 7}})
 	ok(t, err)
 	equal(t, "created", f, store.Folder{ID: f.ID, OwnerID: ann.ID, OwnerName: "ann", Title: "docs", Product: "fast",
-		MaxFiles: 7, Limits: ann.Limits, Created: f.Created})
+		MaxFiles: 7, Limits: ann.Limits, UsageMode: "general", Created: f.Created})
 	if len(f.ID) != 32 || f.Created.IsZero() {
 		t.Errorf("ID %q, created %v", f.ID, f.Created)
 	}
@@ -68,9 +68,16 @@ func testFoldersRefused(t *testing.T, s *store.Store) {
 		want   error // nil: accepted
 	}{
 		{"empty title", store.NewFolder{}, fs.ErrInvalid},
-		{"255 bytes", store.NewFolder{Folder: store.Folder{Title: strings.Repeat("x", 255)}}, nil},
-		{"256 bytes", store.NewFolder{Folder: store.Folder{Title: strings.Repeat("x", 256)}}, fs.ErrInvalid},
-		{"control character", store.NewFolder{Folder: store.Folder{Title: "a\tb"}}, fs.ErrInvalid},
+		{"blanks", store.NewFolder{Folder: store.Folder{Title: " \t\u00a0"}}, fs.ErrInvalid},
+		{"16384 characters", store.NewFolder{Folder: store.Folder{Title: strings.Repeat("\u00e4", 16384)}}, nil},
+		{"16385 characters", store.NewFolder{Folder: store.Folder{Title: strings.Repeat("x", 16385)}}, fs.ErrInvalid},
+		{"control characters and slash", store.NewFolder{Folder: store.Folder{Title: " a\t\r\x1b[31m\u202e/b "}}, nil},
+		{"new-line", store.NewFolder{Folder: store.Folder{Title: "a\nb"}}, fs.ErrInvalid},
+		{"NUL", store.NewFolder{Folder: store.Folder{Title: "a\x00b"}}, fs.ErrInvalid},
+		{"unknown project", store.NewFolder{Folder: store.Folder{Title: "x", ProjectID: "none"}}, fs.ErrNotExist},
+		{"unknown usage", store.NewFolder{Folder: store.Folder{Title: "x", UsageMode: "other"}}, fs.ErrInvalid},
+		{"unknown rights of members", store.NewFolder{Folder: store.Folder{Title: "x", MemberRights: 16}}, fs.ErrInvalid},
+		{"label given twice", store.NewFolder{Folder: store.Folder{Title: "x", Labels: map[string]string{"a": "1", "A": "2"}}}, fs.ErrInvalid},
 		{"not UTF-8", store.NewFolder{Folder: store.Folder{Title: "a\xff"}}, fs.ErrInvalid},
 		{"like an ID", store.NewFolder{Folder: store.Folder{Title: strings.Repeat("0a", 16)}}, fs.ErrInvalid},
 		{"like an ID with dashes", store.NewFolder{Folder: store.Folder{Title: "0190C5A0-7A3B-7F00-8000-0123456789AB"}}, fs.ErrInvalid},
@@ -140,10 +147,10 @@ func testFoldersOf(t *testing.T, s *store.Store) {
 	ok(t, s.DeleteFolder(ctx, own[1].ID, time.Now().Add(time.Hour)))
 
 	equal(t, "of ann", must(s.FoldersOf(ctx, ann.ID))(t), []store.Mount{
-		{Folder: own[0], Rights: store.RightsAll},
-		{Folder: own[2], Rights: store.RightsAll},
-		{Folder: others[0], Rights: store.RightsRO},
-		{Folder: others[2], Rights: store.RightsRW},
+		{Folder: own[0]},
+		{Folder: own[2]},
+		{Folder: others[0], Granted: store.RightsRO},
+		{Folder: others[2], Granted: store.RightsRW},
 	})
 	ok(t, s.DeleteFolder(ctx, others[1].ID, time.Now().Add(time.Hour)))
 	equal(t, "of eve", must(s.FoldersOf(ctx, eve.ID))(t), []store.Mount(nil))
@@ -279,7 +286,7 @@ func testGrants(t *testing.T, s *store.Store) {
 		if r != 0 {
 			want = []store.Rights{r}
 		}
-		equal(t, "rights", pluck(must(s.FoldersOf(ctx, bob.ID))(t), func(m store.Mount) store.Rights { return m.Rights }), want)
+		equal(t, "rights", pluck(must(s.FoldersOf(ctx, bob.ID))(t), func(m store.Mount) store.Rights { return m.Granted }), want)
 	}
 	wantErr(t, "owner", s.SetGrant(ctx, f.ID, ann.ID, store.RightsRO), fs.ErrInvalid)
 	wantErr(t, "unknown right", s.SetGrant(ctx, f.ID, bob.ID, 16), fs.ErrInvalid)

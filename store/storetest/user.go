@@ -137,10 +137,10 @@ func testDeleteUser(t *testing.T, s *store.Store) {
 		equal(t, "locks", must(s.Locks(ctx, kept.ID))(t), []store.Lock(nil))
 
 		mounts := must(s.FoldersOf(ctx, bob.ID))(t)
-		if len(mounts) != 1 || mounts[0].Rights != store.RightsAll || mounts[0].Folder.OwnerName != "bob" {
+		if len(mounts) != 1 || mounts[0].Granted != 0 || mounts[0].Folder.OwnerName != "bob" {
 			t.Errorf("folders of bob: %+v", mounts)
 		}
-		equal(t, "eve's grant", must(s.FoldersOf(ctx, eve.ID))(t)[0].Rights, store.RightsRW)
+		equal(t, "eve's grant", must(s.FoldersOf(ctx, eve.ID))(t)[0].Granted, store.RightsRW)
 		equal(t, "owner of the deleted folder", must(s.Folder(ctx, trashed.ID))(t).OwnerID, bob.ID)
 	})
 
