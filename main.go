@@ -18,6 +18,7 @@ import (
 	"davit/auth"
 	"davit/davfs"
 	"davit/server"
+	"davit/store"
 	"davit/web"
 
 	"github.com/alecthomas/kong"
@@ -132,8 +133,15 @@ func (c *serve) Run(env *server.Env) (err error) {
 	if err != nil {
 		return err
 	}
+	products, err := store.NewProducts(c.Products)
+	if err != nil {
+		return err
+	}
+	if err := st.SaveProducts(ctx, products); err != nil {
+		return err
+	}
 	files, err := davfs.New(st, davfs.Options{
-		Dir: env.Data, Sync: sync, Defaults: c.Default.Limits(), Log: log.Logger,
+		Dir: env.Data, Sync: sync, Defaults: c.Default.Limits(), Products: products, Log: log.Logger,
 		LockTimeout: time.Duration(c.DAV.LockTimeout), MaxLockTimeout: time.Duration(c.DAV.MaxLockTimeout),
 		UploadExpiry: time.Duration(c.UploadExpiry),
 		FixedTimes:   !c.DAV.LastModified, RefuseNames: c.DAV.Patterns(),

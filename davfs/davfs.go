@@ -58,10 +58,11 @@ func ParseSync(s string) (Sync, error) {
 
 // Options are the settings of an FS.
 type Options struct {
-	Dir      string       // the default volume
-	Sync     Sync         // "" is SyncFull
-	Defaults store.Limits // of folders whose owner has none of his own
-	Modes    Modes        // zero: 0644 and 0755, the server's own user
+	Dir      string          // the default volume
+	Sync     Sync            // "" is SyncFull
+	Defaults store.Limits    // of folders whose owner has none of his own
+	Products *store.Products // tiers of storage; nil: the default one alone
+	Modes    Modes           // zero: 0644 and 0755, the server's own user
 	Log      *slog.Logger
 	Now      func() time.Time // nil: time.Now
 
@@ -164,6 +165,11 @@ func New(st *store.Store, o Options) (*FS, error) {
 	if o.UploadExpiry == 0 {
 		o.UploadExpiry = 24 * time.Hour
 	}
+	if o.Products == nil {
+		if o.Products, err = store.NewProducts(nil); err != nil {
+			return nil, err
+		}
+	}
 	v, err := openVolume(o.Dir)
 	if err != nil {
 		return nil, err
@@ -226,8 +232,24 @@ func (d *FS) Close(ctx context.Context) error {
 	return err
 }
 
-// CreateFolder makes a folder: its row, and its directory, durable. Errors are those of store.CreateFolder.
+// Products are the tiers of storage that folders are made of.
+func (d *FS) Products() *store.Products { return d.o.Products }
+
+// MayManage asks the folder's product whether a user may do op with the folder itself (see store.Product.May). What the
+// server does by itself, for no user, is not bound by what users may.
+func (d *FS) MayManage(ctx context.Context, product string, op store.Operation) error {
+	if store.ActorOf(ctx).UserID == "" {
+		op = store.OpRead
+	}
+	return d.o.Products.Of(product).May(op, d.now())
+}
+
+// CreateFolder makes a folder: its row, and its directory, durable. Errors are those of store.CreateFolder,
+// and of MayManage; fs.ErrInvalid for a product that there is not, or limits that it does not give.
 func (d *FS) CreateFolder(ctx context.Context, n store.NewFolder) (store.Folder, error) {
+	if err := d.mayCreate(ctx, &n.Folder); err != nil {
+		return store.Folder{}, err
+	}
 	f, err := d.st.CreateFolder(ctx, n)
 	if err != nil {
 		return store.Folder{}, err
@@ -240,6 +262,19 @@ func (d *FS) CreateFolder(ctx context.Context, n store.NewFolder) (store.Folder,
 	return f, nil
 }
 
+// mayCreate refuses a folder that its product does not allow, and gives it the product's one spelling.
+func (d *FS) mayCreate(ctx context.Context, f *store.Folder) error {
+	product, ok := d.o.Products.Named(f.Product)
+	if !ok {
+		return fmt.Errorf("there is no storage product %q: %w", f.Product, fs.ErrInvalid)
+	}
+	f.Product = d.o.Products.Column(product)
+	if err := d.MayManage(ctx, f.Product, store.OpCreate); err != nil {
+		return err
+	}
+	return product.CheckLimits(f.MaxBytes, f.MaxFiles)
+}
+
 func (d *FS) make(ctx context.Context, id string) error {
 	if err := d.volume.makeFolder(id, d.o.Sync); err != nil {
 		return err
@@ -248,8 +283,15 @@ func (d *FS) make(ctx context.Context, id string) error {
 }
 
 // DeleteFolder removes a folder for good: it is gone on every door when this
-// returns; its bytes are removed in the background. fs.ErrNotExist if there is none.
+// returns; its bytes are removed in the background. fs.ErrNotExist if there is none, and the errors of MayManage.
 func (d *FS) DeleteFolder(ctx context.Context, id string) error {
+	row, err := d.st.Folder(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := d.MayManage(ctx, row.Product, store.OpDelete); err != nil {
+		return err
+	}
 	if err := d.st.DeleteFolder(ctx, id, d.now()); err != nil {
 		return err
 	}
@@ -344,7 +386,7 @@ func (d *FS) reread(ctx context.Context) error {
 			continue
 		}
 		if err == nil {
-			f.ledger.limit(row.Effective(d.o.Defaults))
+			f.ledger.limit(f.product.Effective(row, d.o.Defaults))
 		}
 		f.release()
 		if err != nil {

@@ -15,17 +15,18 @@ import (
 // folder is one open folder: everything that its requests share. It is
 // authoritative for usage, reservations and locks while it is open (D20).
 type folder struct {
-	d      *FS
-	id     string
-	root   *rootFS
-	fs     *quotaFS
-	ledger *ledger
-	names  nameLocker
-	amends nameTable // of those who write parts of files: side by side each would copy for nothing
-	locks  *lockTable
-	props  *propTable
-	syncs  syncGroup
-	sums   sumState
+	d       *FS
+	id      string
+	product *store.Product
+	root    *rootFS
+	fs      *quotaFS
+	ledger  *ledger
+	names   nameLocker
+	amends  nameTable // of those who write parts of files: side by side each would copy for nothing
+	locks   *lockTable
+	props   *propTable
+	syncs   syncGroup
+	sums    sumState
 
 	gone  atomic.Bool   // deleted; every further use is fs.ErrNotExist
 	ready chan struct{} // closed when usage is known
@@ -194,14 +195,14 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	}
 	now := d.now()
 	f := &folder{
-		d: d, id: id, opened: now, root: root, ledger: &ledger{used: row.Usage, reserved: d.keptReserve(id)}, names: new(nameTable),
+		d: d, id: id, product: d.o.Products.Of(row.Product), opened: now, root: root, ledger: &ledger{used: row.Usage, reserved: d.keptReserve(id)}, names: new(nameTable),
 		props: newPropTable(d.st, id, index, languages), ready: make(chan struct{}), marked: row.Dirty,
 		lastStamp: now.UnixNano(), versions: make(map[string]uint64), announced: make(map[string]int),
 	}
 	f.journal.Store(journal)
 	f.locks = newLockTable(d.st, saved, lockOptions{now: d.now, counts: d.counts, defaultTimeout: d.o.LockTimeout, maxTimeout: d.o.MaxLockTimeout})
 	f.fs = &quotaFS{fileSystem: root, ledger: f.ledger}
-	f.ledger.limit(row.Effective(d.o.Defaults))
+	f.ledger.limit(f.product.Effective(row, d.o.Defaults))
 	if !row.Dirty {
 		close(f.ready)
 		return f, nil

@@ -51,6 +51,8 @@ func statusOf(err error, method string) *statusError {
 		return say(http.StatusLocked, "lock-token-submitted")
 	case errors.Is(err, store.ErrChanged):
 		return say(http.StatusPreconditionFailed, "")
+	case errors.Is(err, store.ErrMaintenance):
+		return say(http.StatusServiceUnavailable, "")
 	case Passing(err):
 		return plain(http.StatusServiceUnavailable, "the storage is busy or offline; try again")
 	case errors.Is(err, errNoParent), errors.Is(err, syscall.ENOTDIR):
@@ -71,6 +73,8 @@ func statusOf(err error, method string) *statusError {
 		return plain(http.StatusForbidden, "the server itself may not do this on its disk: its administrator must change the owner or the mode of the file")
 	case errors.Is(err, errRefusedName):
 		return plain(http.StatusForbidden, "the administrator of this server does not allow this name")
+	case errors.Is(err, store.ErrReadOnly), errors.Is(err, store.ErrUnsupported):
+		return say(http.StatusForbidden, "")
 	case errors.Is(err, fs.ErrPermission):
 		return &statusError{Status: http.StatusForbidden, Condition: "need-privileges", Text: "you have no right to do this here"}
 	case errors.Is(err, fs.ErrInvalid):
@@ -127,7 +131,7 @@ func (h *Handler) fail(q *request, err error) {
 		q.w.WriteHeader(s.Status)
 		return
 	}
-	ours := s.Status >= 500 || refusedByDisk(err)
+	ours := s.Status >= 500 && !errors.Is(err, store.ErrMaintenance) || refusedByDisk(err)
 	switch s.Status {
 	case http.StatusNotImplemented, http.StatusBadGateway: // the client's wish
 		ours = false

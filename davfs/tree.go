@@ -55,7 +55,7 @@ func (c Claim) check(exists bool, cur Info) error {
 	return c.Check(exists, cur)
 }
 
-// Tree opens a mounted folder for p. fs.ErrNotExist if it is gone.
+// Tree opens a mounted folder for p. fs.ErrNotExist if it is gone, store.ErrMaintenance if its product is out of service.
 func (d *FS) Tree(ctx context.Context, p store.Principal, m store.Mount) (*Tree, error) {
 	f, err := d.open(ctx, m.Folder.ID)
 	if err != nil {
@@ -64,6 +64,10 @@ func (d *FS) Tree(ctx context.Context, p store.Principal, m store.Mount) (*Tree,
 	if f.gone.Load() {
 		f.release()
 		return nil, f.errGone("")
+	}
+	if err := f.product.May(store.OpRead, d.now()); err != nil {
+		f.release()
+		return nil, err
 	}
 	f.use()
 	return &Tree{f: f, p: p, rights: m.Rights}, nil
@@ -180,6 +184,9 @@ func (t *Tree) may(r store.Rights) error {
 	}
 	if !t.rights.Has(r) {
 		return fmt.Errorf("you have no right to %s here: %w", r, fs.ErrPermission)
+	}
+	if r == store.Write && t.f.product.Support.Files.IsReadOnly {
+		return t.f.product.May(store.OpWrite, t.f.d.now())
 	}
 	return nil
 }

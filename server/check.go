@@ -38,7 +38,11 @@ func (c *CheckCommand) Run(e *Env) error {
 		if !beside {
 			defer unlock()
 		}
-		files, err := davfs.New(st, davfs.Options{Dir: e.Data, Sync: davfs.SyncFull, Log: quiet()})
+		products, err := st.Products(ctx)
+		if err != nil {
+			return err
+		}
+		files, err := davfs.New(st, davfs.Options{Dir: e.Data, Products: products, Sync: davfs.SyncFull, Log: quiet()})
 		if err != nil {
 			return err
 		}

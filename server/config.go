@@ -46,6 +46,7 @@ type Config struct {
 	UploadExpiry Duration       `help:"How long an unfinished resumable upload waits for its next byte." default:"24h" env:"DAVIT_UPLOAD_EXPIRY" placeholder:"TIME"`
 	FirstFolder  string         `help:"At the first start also create this folder for admin; print how to mount it." env:"DAVIT_FIRST_FOLDER" placeholder:"TITLE"`
 	Default      DefaultsConfig `embed:"" prefix:"default-" group:"Limits of users who have none of their own (0 is no limit):"`
+	Products     ProductsConfig `hidden:"" help:"Storage products; a section of the file."`
 	DAV          WebDAVConfig   `embed:"" prefix:"dav-" group:"WebDAV (section \"dav:\" of the file):"`
 }
 
@@ -285,6 +286,7 @@ type settings struct {
 type setting struct {
 	text string
 	line int
+	read any // what was read already, in place of text
 }
 
 func parseSettings(file string, data []byte, known map[string]bool) (*settings, error) {
@@ -322,9 +324,17 @@ func (s *settings) add(prefix string, m *yaml.Node, known map[string]bool) error
 		if _, twice := s.values[name]; twice {
 			return fail("a second")
 		}
+		if name == "products" {
+			products, err := readProducts(s.file, value)
+			if err != nil {
+				return err
+			}
+			s.values[name] = setting{line: key.Line, read: products}
+			continue
+		}
 		switch value.Kind {
 		case yaml.ScalarNode:
-			s.values[name] = setting{value.Value, key.Line}
+			s.values[name] = setting{text: value.Value, line: key.Line}
 		case yaml.SequenceNode:
 			var words []string
 			for _, v := range value.Content {
@@ -333,7 +343,7 @@ func (s *settings) add(prefix string, m *yaml.Node, known map[string]bool) error
 				}
 				words = append(words, v.Value)
 			}
-			s.values[name] = setting{strings.Join(words, ","), key.Line}
+			s.values[name] = setting{text: strings.Join(words, ","), line: key.Line}
 		default:
 			return fail("no plain value:")
 		}
@@ -350,6 +360,9 @@ func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any,
 	v, ok := s.values[flag.Name]
 	if !ok {
 		return nil, nil
+	}
+	if v.read != nil {
+		return v.read, nil
 	}
 	for _, env := range flag.Envs {
 		if _, set := os.LookupEnv(env); set {

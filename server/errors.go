@@ -156,6 +156,10 @@ func commonOf(err error, status int) (int, string) {
 		return 401, ""
 	case errors.Is(err, store.ErrQuota), errors.Is(err, store.ErrTooMany) && !errors.As(err, &retry):
 		return 402, codeQuota
+	case errors.Is(err, store.ErrMaintenance):
+		return 502, codeMaintenance
+	case errors.Is(err, store.ErrUnsupported), errors.Is(err, store.ErrReadOnly):
+		return 400, codeUnsupported
 	case errors.Is(err, store.ErrLocked):
 		return 409, ""
 	case errors.Is(err, fs.ErrExist):
@@ -247,7 +251,7 @@ func message(err error, status int) string {
 	case errors.Is(err, store.ErrUnauthenticated):
 		return "no credentials, or credentials that are not good"
 	case errors.Is(err, store.ErrPlain), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrInvalid),
-		errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrQuota):
+		errors.Is(err, store.ErrLocked), errors.Is(err, store.ErrQuota), errors.Is(err, store.ErrMaintenance):
 		return err.Error()
 	}
 	switch {
@@ -297,6 +301,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case status == 503 && r.Context().Err() != nil: // the client has gone
+	case errors.Is(err, store.ErrMaintenance): // it was announced
 	case status == 503:
 		s.log.Warn("request put off", "id", h.Get("X-Request-Id"), "error", err)
 	case errors.Is(err, store.ErrQuota): // a limit is the owner's matter, a full volume the administrator's
@@ -307,9 +312,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case 401:
 		h["WWW-Authenticate"] = []string{"BackendAI", `Basic realm="Davit", charset="UTF-8"`, `Bearer realm="Davit"`}
 	case 423, 429, 503:
-		var retry *auth.RetryError
-		if errors.As(err, &retry) && retry.After > 0 {
-			h.Set("Retry-After", strconv.FormatInt(int64((retry.After+time.Second-1)/time.Second), 10))
+		var retry interface{ RetryAfter() time.Duration } // *auth.RetryError, *store.MaintenanceError
+		if errors.As(err, &retry) && retry.RetryAfter() > 0 {
+			h.Set("Retry-After", strconv.FormatInt(int64((retry.RetryAfter()+time.Second-1)/time.Second), 10))
 		} else if h.Get("Retry-After") == "" {
 			h.Set("Retry-After", "1")
 		}

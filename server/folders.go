@@ -29,6 +29,7 @@ type folderJSON struct {
 	ID       string `json:"id"`
 	Title    string `json:"title"`
 	User     string `json:"user"`
+	Product  string `json:"product"`
 	Bytes    int64  `json:"bytes"`
 	Files    int64  `json:"files"`
 	MaxBytes *int64 `json:"maxBytes"`
@@ -39,7 +40,7 @@ type folderJSON struct {
 
 func folderOut(f store.Folder) folderJSON {
 	return folderJSON{
-		ID: f.ID, Title: f.Title, User: f.OwnerName, Bytes: f.Usage.Bytes, Files: f.Usage.Files,
+		ID: f.ID, Title: f.Title, User: f.OwnerName, Product: f.Product, Bytes: f.Usage.Bytes, Files: f.Usage.Files,
 		MaxBytes: limitJSON(f.MaxBytes), MaxFiles: limitJSON(f.MaxFiles),
 		Created: timeText(f.Created), LastUsed: timeText(f.LastUsed),
 	}
@@ -48,6 +49,7 @@ func folderOut(f store.Folder) folderJSON {
 type folderAdd struct {
 	Title    string `arg:"" help:"Title of the folder."`
 	User     string `required:"" help:"Owner." placeholder:"NAME"`
+	Product  string `help:"Storage product: its ID, or provider/category/id; without it the default one." placeholder:"ID"`
 	MaxBytes *Size  `help:"Limit of its bytes, such as 500MB or 1GiB; 0 is no limit, without it the owner's default counts." placeholder:"SIZE"`
 	MaxFiles *Count `help:"Limit of its files and directories." placeholder:"N"`
 	JSON     bool   `name:"json" help:"Print JSON."`
@@ -60,12 +62,23 @@ func (c *folderAdd) Run(e *Env) error {
 		if err != nil {
 			return err
 		}
-		f := store.Folder{OwnerID: u.ID, Title: c.Title, MaxBytes: store.Default, MaxFiles: store.Default}
+		products, err := st.Products(ctx)
+		if err != nil {
+			return err
+		}
+		product, ok := products.Named(c.Product)
+		if !ok {
+			return fmt.Errorf("there is no storage product %q (of those that the server was last started with)", c.Product)
+		}
+		f := store.Folder{OwnerID: u.ID, Title: c.Title, Product: products.Column(product), MaxBytes: store.Default, MaxFiles: store.Default}
 		if c.MaxBytes != nil {
 			f.MaxBytes = int64(*c.MaxBytes)
 		}
 		if c.MaxFiles != nil {
 			f.MaxFiles = int64(*c.MaxFiles)
+		}
+		if err := product.CheckLimits(f.MaxBytes, f.MaxFiles); err != nil {
+			return err
 		}
 		f, err = st.CreateFolder(ctx, store.NewFolder{Folder: f, UniqueTitle: true})
 		if errors.Is(err, fs.ErrExist) {
@@ -141,6 +154,13 @@ func (c *folderLimit) Run(e *Env) error {
 			f.MaxFiles = int64(*c.MaxFiles)
 		}
 		if c.MaxBytes != nil || c.MaxFiles != nil {
+			products, err := st.Products(ctx)
+			if err != nil {
+				return err
+			}
+			if err := products.Of(f.Product).CheckLimits(f.MaxBytes, f.MaxFiles); err != nil {
+				return err
+			}
 			if err := st.SetFolderLimits(ctx, f.ID, f.MaxBytes, f.MaxFiles); err != nil {
 				return err
 			}
@@ -205,7 +225,11 @@ func (c *folderScan) Run(e *Env) error {
 
 // scanHere counts while no server runs; the caller holds the lock.
 func scanHere(ctx context.Context, st *store.Store, dir, id string) (store.Usage, error) {
-	files, err := davfs.New(st, davfs.Options{Dir: dir, Sync: davfs.SyncFull, Log: quiet()})
+	products, err := st.Products(ctx)
+	if err != nil {
+		return store.Usage{}, err
+	}
+	files, err := davfs.New(st, davfs.Options{Dir: dir, Products: products, Sync: davfs.SyncFull, Log: quiet()})
 	if err != nil {
 		return store.Usage{}, err
 	}

@@ -50,6 +50,7 @@ type Server struct {
 	log      *Log
 	now      func() time.Time
 	defaults store.Limits
+	products *store.Products
 
 	dav    http.Handler
 	api    http.Handler
@@ -71,7 +72,7 @@ const apiBodyTime = 30 * time.Second
 func New(dataDir string, cfg *Config, p Parts) *Server {
 	s := &Server{
 		cfg: cfg, dataDir: dataDir, store: p.Store, auth: p.Auth, files: p.Files,
-		peers: p.Peers, log: p.Log, now: p.Now, defaults: cfg.Default.Limits(),
+		peers: p.Peers, log: p.Log, now: p.Now, defaults: cfg.Default.Limits(), products: p.Files.Products(),
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -33,6 +33,14 @@ var (
 	// ErrOffline: a disk fails, is read-only or is not there. It passes, but not by
 	// itself; it is an ErrBusy too, so that clients keep what they have.
 	ErrOffline error = &reason{ErrBusy, "the storage is not available"}
+	// ErrMaintenance: a storage product is out of service; it is an ErrBusy too. See MaintenanceError.
+	ErrMaintenance error = &reason{ErrBusy, "the storage is under maintenance"}
+	// ErrReadOnly: nothing in a folder of this storage product is changed; it is an
+	// fs.ErrPermission too.
+	ErrReadOnly error = &reason{fs.ErrPermission, "the storage is read-only"}
+	// ErrUnsupported: the storage product does not allow users to do this; it is an
+	// fs.ErrPermission too.
+	ErrUnsupported error = &reason{fs.ErrPermission, "the storage product does not support this"}
 	// ErrNewer: the database was written by a newer Davit.
 	ErrNewer = errors.New("database is from a newer version")
 )
