@@ -50,7 +50,9 @@ func (h *Handler) sendFile(q *request, f *os.File, i Info) error {
 	head["Accept-Ranges"] = acceptRanges
 	head["Content-Security-Policy"] = contentSafety.policy
 	head["X-Content-Type-Options"] = contentSafety.sniff
-	head["Content-Disposition"] = contentSafety.disposition // under the name that the URL has
+	if len(head["Content-Disposition"]) == 0 {
+		head["Content-Disposition"] = contentSafety.disposition // under the name that the URL has
+	}
 	if q.conditional() {
 		if err := h.checkConditions(q, true, i); err != nil {
 			return err

@@ -26,9 +26,6 @@ import (
 
 // Errors of pending uploads, besides those of a Tree.
 var (
-	ErrNoParent     = errNoParent
-	ErrIsCollection = errIsDir
-
 	// ErrExpired: the upload was given up because no byte came for long.
 	ErrExpired = errors.New("the upload has expired")
 	// ErrWriting: another request is sending to the upload.

@@ -69,7 +69,7 @@ func statusOf(err error, method string) *statusError {
 		return plain(http.StatusNotFound, "no such resource")
 	case errors.Is(err, fs.ErrExist):
 		return plain(http.StatusMethodNotAllowed, "there is something at this name already")
-	case refusedByDisk(err):
+	case RefusedByDisk(err):
 		return plain(http.StatusForbidden, "the server itself may not do this on its disk: its administrator must change the owner or the mode of the file")
 	case errors.Is(err, errRefusedName):
 		return plain(http.StatusForbidden, "the administrator of this server does not allow this name")
@@ -101,9 +101,9 @@ func OutOfSpace(err error) bool {
 	return errors.Is(err, store.ErrNoSpace) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// refusedByDisk says whether the operating system refused, and not our own rights: files put there by
+// RefusedByDisk says whether the operating system refused, and not our own rights: files put there by
 // hand may belong to somebody else than the server.
-func refusedByDisk(err error) bool {
+func RefusedByDisk(err error) bool {
 	return errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM)
 }
 
@@ -131,7 +131,7 @@ func (h *Handler) fail(q *request, err error) {
 		q.w.WriteHeader(s.Status)
 		return
 	}
-	ours := s.Status >= 500 && !errors.Is(err, store.ErrMaintenance) || refusedByDisk(err)
+	ours := s.Status >= 500 && !errors.Is(err, store.ErrMaintenance) || RefusedByDisk(err)
 	switch s.Status {
 	case http.StatusNotImplemented, http.StatusBadGateway: // the client's wish
 		ours = false

@@ -37,6 +37,15 @@ var (
 	errRoot     = errors.New("the folder itself is not changed here")
 )
 
+// The same for other doors.
+var (
+	ErrNoParent     = errNoParent
+	ErrIsCollection = errIsDir
+	ErrSame         = errSame
+	ErrNested       = errNested
+	ErrRoot         = errRoot
+)
+
 // Claim is what a request brings to a change: the lock tokens that it submitted,
 // the preconditions that must hold at the moment of the change, and a time.
 type Claim struct {

@@ -74,6 +74,18 @@ type paramError struct{ field, what string }
 
 func (e *paramError) Error() string { return e.field + ": " + e.what }
 
+// fileError is an error about a file: where the client named it, and how.
+type fileError struct {
+	field string // such as "path", or "items[2].newId"
+	path  string // as the client wrote it
+	err   error
+}
+
+func (e *fileError) Error() string {
+	return e.field + " " + strconv.Quote(e.path) + ": " + e.err.Error()
+}
+func (e *fileError) Unwrap() error { return e.err }
+
 // problemOf is the one table from errors to API answers.
 func problemOf(err error) (status int, kind, title string) {
 	var auths *auth.ParamError
@@ -83,6 +95,9 @@ func problemOf(err error) (status int, kind, title string) {
 	var own *refusal
 	if status, kind, title := uploadProblem(err); status != 0 {
 		return status, kind, title
+	}
+	if status, kind, _ := fileProblem(err); status != 0 {
+		return status, kind, http.StatusText(status)
 	}
 	switch {
 	case errors.As(err, &own):
@@ -135,7 +150,7 @@ func problemOf(err error) (status int, kind, title string) {
 
 // isCommon says whether the errors under a path are commonErrors.
 func isCommon(path string) bool {
-	for _, root := range []string{"/api/files", "/api/tokens", "/auth"} {
+	for _, root := range []string{"/api/files", "/api/tokens", "/auth", downloadPath, chunkedPath} {
 		if rest, ok := strings.CutPrefix(path, root); ok && (rest == "" || rest[0] == '/') {
 			return true
 		}
@@ -149,11 +164,14 @@ func commonOf(err error, status int) (int, string) {
 	var own *refusal
 	var retry *auth.RetryError
 	var scope *auth.ScopeError
+	file, _, _ := fileProblem(err)
 	switch {
 	case errors.As(err, &own):
 		return own.status, own.code
 	case errors.As(err, &scope):
 		return 401, ""
+	case file != 0 && file != 402:
+		return file, ""
 	case errors.Is(err, store.ErrQuota), errors.Is(err, store.ErrTooMany) && !errors.As(err, &retry):
 		return 402, codeQuota
 	case errors.Is(err, store.ErrMaintenance):
@@ -220,6 +238,83 @@ func uploadProblem(err error) (status int, kind, title string) {
 	return 0, "", ""
 }
 
+// fileProblem is problemOf for what a fileError tells of, in the API of files and its relatives: there a full folder
+// is 402, and whatever is in the way 409. why is in words for people; status 0 for all else.
+func fileProblem(err error) (status int, kind, why string) {
+	var file *fileError
+	var own *refusal
+	var params *paramError
+	if !errors.As(err, &file) || errors.As(err, &own) || errors.As(err, &params) {
+		return 0, "", ""
+	}
+	status, kind, why = fileTrouble(file.err)
+	at := file.field
+	if file.path != "" {
+		at += " " + strconv.Quote(file.path)
+	}
+	return status, kind, at + ": " + why
+}
+
+func fileTrouble(err error) (status int, kind, why string) {
+	var retry *auth.RetryError
+	var quota *davfs.QuotaError
+	var volume *davfs.VolumeError
+	var offset *davfs.OffsetError
+	switch {
+	case errors.As(err, &offset):
+		return 409, "upload-offset", err.Error()
+	case errors.Is(err, davfs.ErrExpired):
+		return 404, "upload-expired", err.Error()
+	case errors.Is(err, davfs.ErrWriting):
+		return 409, "upload-busy", err.Error()
+	case errors.Is(err, davfs.ErrBroken):
+		return 400, "upload-broken", err.Error()
+	case errors.Is(err, davfs.ErrTooLong):
+		return 413, "upload-too-long", err.Error()
+	case errors.Is(err, davfs.ErrLength):
+		return 400, "invalid-api-params", err.Error()
+	case errors.Is(err, store.ErrUnauthenticated):
+		return 401, "auth-failed", "who made this is not known any more"
+	case errors.Is(err, store.ErrTooMany) && !errors.As(err, &retry):
+		return 429, "too-many-uploads", err.Error()
+	case errors.As(err, &quota):
+		return 402, "quota-exceeded", quota.Error()
+	case errors.Is(err, store.ErrQuota):
+		return 402, "quota-exceeded", err.Error()
+	case errors.As(err, &volume):
+		return 507, "storage-full", volume.Error()
+	case davfs.OutOfSpace(err):
+		return 507, "storage-full", "the volume is full"
+	case errors.Is(err, store.ErrLocked):
+		return 409, "locked", err.Error()
+	case errors.Is(err, store.ErrOffline):
+		return 503, "service-unavailable", "the storage of this folder is not available; see the server's log"
+	case davfs.Passing(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return 503, "service-unavailable", "the storage is busy; the same request may succeed soon"
+	case errors.Is(err, store.ErrChanged):
+		return 412, "precondition-failed", "it has changed"
+	case errors.Is(err, davfs.ErrNoParent), errors.Is(err, syscall.ENOTDIR):
+		return 404, "no-parent", "the directory that it should be in does not exist"
+	case errors.Is(err, davfs.ErrIsCollection), errors.Is(err, syscall.EISDIR):
+		return 409, "is-directory", "there is a directory at this name"
+	case errors.Is(err, davfs.ErrSame), errors.Is(err, davfs.ErrNested), errors.Is(err, davfs.ErrRoot):
+		return 400, "invalid-api-params", err.Error()
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return 400, "invalid-api-params", "the name is too long for the storage"
+	case errors.Is(err, fs.ErrExist):
+		return 409, "file-exists", "there is something at this name already"
+	case errors.Is(err, fs.ErrNotExist):
+		return 404, "file-not-found", "there is no such file or directory, or you may not see it"
+	case davfs.RefusedByDisk(err):
+		return 403, "generic-forbidden", "the server itself may not do this on its disk: its administrator must change the owner or the mode of the file"
+	case errors.Is(err, fs.ErrPermission):
+		return 403, "generic-forbidden", err.Error()
+	case errors.Is(err, fs.ErrInvalid):
+		return 400, "invalid-api-params", err.Error()
+	}
+	return 500, "internal-server-error", http.StatusText(500)
+}
+
 // message is what the client is told beside the title. An internal error's text stays in the log.
 func message(err error, status int) string {
 	var params *paramError
@@ -227,6 +322,11 @@ func message(err error, status int) string {
 	var own *refusal
 	if errors.As(err, &own) {
 		return own.why
+	}
+	if known, _, why := fileProblem(err); why != "" {
+		return why
+	} else if known != 0 {
+		return http.StatusText(known)
 	}
 	if known, _, _ := uploadProblem(err); known != 0 {
 		switch known {

@@ -32,6 +32,7 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	e.DELETE("/v2/folder/:id", s.as(s.deleteFolder))
 
 	s.uploadRoutes(e)
+	s.fileRoutes(e)
 	return e
 }
 

@@ -1,0 +1,280 @@
+package server
+
+import (
+	"cmp"
+	"container/heap"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"davit/davfs"
+	"davit/store"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Listings of directories. Each page is one reading of the directory, of which only the page is kept: a
+// token tells after which member it begins, so that pages neither repeat nor miss what was there all
+// the time, whatever else changes in between.
+
+// filePage is one page of a listing. Next is null at the end, and only there.
+type filePage struct {
+	ItemsPerPage int        `json:"itemsPerPage"`
+	Items        []fileJSON `json:"items"`
+	Next         *string    `json:"next"`
+}
+
+// fileSort is an order of files.
+type fileSort string
+
+const (
+	sortPath     fileSort = "PATH"
+	sortSize     fileSort = "SIZE"
+	sortModified fileSort = "MODIFIED_AT"
+)
+
+// filesWanted is what a client asks of a listing.
+type filesWanted struct {
+	by         fileSort
+	descending bool
+	size       int
+	skip       int // at the beginning
+	after      *fileKey
+	noHidden   bool
+	ext        string // without the dot, in lower case; directories have all
+}
+
+// fileKey is where a file stands in a listing.
+type fileKey struct {
+	Number int64  `json:"n,omitempty"` // size or time
+	Fold   string `json:"f,omitempty"` // name without letter case
+	Name   string `json:"m"`
+}
+
+func (a fileKey) compare(b fileKey) int {
+	return cmp.Or(cmp.Compare(a.Number, b.Number), strings.Compare(a.Fold, b.Fold), strings.Compare(a.Name, b.Name))
+}
+
+// fileToken is a token of a page, before it is in base64.
+type fileToken struct {
+	By         fileSort `json:"b"`
+	Descending bool     `json:"d,omitempty"`
+	After      fileKey  `json:"a"`
+}
+
+// maxSkip bounds itemsToSkip: what is skipped is kept in memory.
+const maxSkip = 100_000
+
+func filesWantedIn(q url.Values) (w filesWanted, err error) {
+	given := func(name string) string {
+		if v := q.Get(name); v != "null" { // what scripts make of nothing
+			return v
+		}
+		return ""
+	}
+	number := func(name string) int64 {
+		text := given(name)
+		if text == "" {
+			return 0
+		}
+		n, bad := strconv.ParseInt(text, 10, 64)
+		if bad != nil && err == nil {
+			err = &paramError{name, "must be a whole number"}
+		}
+		return n
+	}
+	w.size = 50
+	if n := number("itemsPerPage"); slices.Contains([]int64{10, 25, 50, 100, 250, 1000}, n) {
+		w.size = int(n)
+	}
+	skip := number("itemsToSkip")
+	if err == nil && (skip < 0 || skip > maxSkip) {
+		err = &paramError{"itemsToSkip", "must be 0 to " + strconv.Itoa(maxSkip)}
+	}
+	w.skip = int(skip)
+	w.by = sortPath
+	if text := given("sortBy"); text != "" {
+		switch w.by = fileSort(strings.ToUpper(text)); w.by {
+		case sortPath, sortSize, sortModified:
+		default:
+			return w, &paramError{"sortBy", "must be PATH, SIZE or MODIFIED_AT"}
+		}
+	}
+	switch strings.ToLower(given("sortDirection")) {
+	case "", "ascending":
+	case "descending":
+		w.descending = true
+	default:
+		return w, &paramError{"sortDirection", "must be ascending or descending"}
+	}
+	if next := given("next"); next != "" {
+		// As the contract has it, a token that makes no sense is the beginning.
+		if t, ok := parseFileToken(next); ok {
+			w.by, w.descending, w.after, w.skip = t.By, t.Descending, &t.After, 0
+		}
+	}
+	w.noHidden = given("filterHiddenFiles") == "true"
+	w.ext = strings.ToLower(strings.TrimPrefix(given("filterByFileExtension"), "."))
+	return w, err
+}
+
+func parseFileToken(text string) (t fileToken, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || json.Unmarshal(b, &t) != nil {
+		return t, false
+	}
+	switch t.By {
+	case sortPath, sortSize, sortModified:
+		return t, true
+	}
+	return t, false
+}
+
+func (t fileToken) String() string {
+	b, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // texts and numbers
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// admits says whether a file passes the filters.
+func (w *filesWanted) admits(i davfs.Info) bool {
+	if w.noHidden && strings.HasPrefix(i.Name, ".") {
+		return false
+	}
+	return w.ext == "" || i.Dir || strings.ToLower(extension(i.Name)) == w.ext
+}
+
+func (w *filesWanted) key(i davfs.Info) fileKey {
+	k := fileKey{Name: i.Name}
+	switch w.by {
+	case sortSize:
+		k.Number = i.Size
+	case sortModified:
+		k.Number = i.MTime
+	default:
+		k.Fold = strings.ToLower(i.Name)
+	}
+	return k
+}
+
+// compare is the wanted order.
+func (w *filesWanted) compare(a, b fileKey) int {
+	if w.descending {
+		a, b = b, a
+	}
+	return a.compare(b)
+}
+
+// fileHeap keeps the first members of a listing: its top is the last of those.
+type fileHeap struct {
+	w    *filesWanted
+	keys []fileKey
+	all  []davfs.Info
+}
+
+func (h *fileHeap) Len() int           { return len(h.keys) }
+func (h *fileHeap) Less(i, j int) bool { return h.w.compare(h.keys[i], h.keys[j]) > 0 }
+func (h *fileHeap) Push(any)           {}
+func (h *fileHeap) Swap(i, j int) {
+	h.keys[i], h.keys[j] = h.keys[j], h.keys[i]
+	h.all[i], h.all[j] = h.all[j], h.all[i]
+}
+
+func (h *fileHeap) Pop() any {
+	n := len(h.keys) - 1
+	h.keys, h.all = h.keys[:n], h.all[:n]
+	return nil
+}
+
+// offer takes a member if it is one of the first n.
+func (h *fileHeap) offer(n int, k fileKey, i davfs.Info) {
+	if len(h.keys) < n {
+		h.keys, h.all = append(h.keys, k), append(h.all, i)
+		heap.Fix(h, len(h.keys)-1)
+		return
+	}
+	if h.w.compare(k, h.keys[0]) < 0 {
+		h.keys[0], h.all[0] = k, i
+		heap.Fix(h, 0)
+	}
+}
+
+// pick lists one page of a directory; more says that others follow.
+func (w *filesWanted) pick(list func(func(davfs.Info) error) error) (page []davfs.Info, more bool, err error) {
+	h := &fileHeap{w: w}
+	want := w.skip + w.size + 1
+	for try := 1; ; try++ {
+		h.keys, h.all = h.keys[:0], h.all[:0]
+		err = list(func(i davfs.Info) error {
+			if !w.admits(i) {
+				return nil
+			}
+			k := w.key(i)
+			if w.after == nil || w.compare(k, *w.after) > 0 {
+				h.offer(want, k, i)
+			}
+			return nil
+		})
+		if !errors.Is(err, store.ErrBusy) || try == 3 {
+			break // else it was replaced while it was read
+		}
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	slices.SortFunc(h.all, func(a, b davfs.Info) int { return w.compare(w.key(a), w.key(b)) })
+	if w.skip >= len(h.all) {
+		return nil, false, nil
+	}
+	page = h.all[w.skip:]
+	if more = len(page) > w.size; more {
+		page = page[:w.size]
+	}
+	return page, more, nil
+}
+
+// browseFiles lists a directory.
+func (s *Server) browseFiles(c echo.Context, p store.Principal) error {
+	q := c.QueryParams()
+	w, err := filesWantedIn(q)
+	if err != nil {
+		return err
+	}
+	field := "path"
+	if q.Get(field) == "" && q.Get("filterPath") != "" {
+		field = "filterPath"
+	}
+	trees := s.fileTrees(c, p)
+	defer trees.close()
+	f, err := trees.at(field, q.Get(field), 0)
+	if err != nil {
+		return err
+	}
+	i, err := f.tree.Stat(f.name)
+	if err != nil {
+		return f.fault(err)
+	}
+	if !i.Dir {
+		return &paramError{field, "is a file, not a directory"}
+	}
+	ctx := c.Request().Context()
+	members, more, err := w.pick(func(fn func(davfs.Info) error) error { return f.tree.List(ctx, f.name, fn) })
+	if err != nil {
+		return f.fault(err)
+	}
+	out := filePage{ItemsPerPage: w.size, Items: make([]fileJSON, len(members))}
+	for n, i := range members {
+		out.Items[n] = s.showFile(f.mount, within(f.name, i.Name), i)
+	}
+	if more {
+		next := fileToken{w.by, w.descending, w.key(members[len(members)-1])}.String()
+		out.Next = &next
+	}
+	return fileAnswer(c, out)
+}
