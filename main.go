@@ -30,13 +30,14 @@ import (
 type cli struct {
 	server.Globals
 
-	Serve   serve                 `cmd:"" help:"Run the server."`
-	User    server.UserCommands   `cmd:"" help:"Manage the users."`
-	Key     server.KeyCommands    `cmd:"" help:"Manage API keys (signed requests)."`
-	Token   server.TokenCommands  `cmd:"" help:"Manage tokens (mounts and Bearer)."`
-	Folder  server.FolderCommands `cmd:"" help:"Manage the folders."`
-	Check   server.CheckCommand   `cmd:"" help:"Compare the database with the disk; exit 1 if they differ."`
-	Version version               `cmd:"" help:"Print the version."`
+	Serve   serve                  `cmd:"" help:"Run the server."`
+	User    server.UserCommands    `cmd:"" help:"Manage the users."`
+	Key     server.KeyCommands     `cmd:"" help:"Manage API keys (signed requests)."`
+	Token   server.TokenCommands   `cmd:"" help:"Manage tokens (mounts and Bearer)."`
+	Session server.SessionCommands `cmd:"" help:"Manage sessions: who is signed in."`
+	Folder  server.FolderCommands  `cmd:"" help:"Manage the folders."`
+	Check   server.CheckCommand    `cmd:"" help:"Compare the database with the disk; exit 1 if they differ."`
+	Version version                `cmd:"" help:"Print the version."`
 }
 
 func main() {

@@ -37,7 +37,7 @@ type records interface {
 	Token(ctx context.Context, id string) (store.Token, error)
 	FoldersOf(ctx context.Context, userID string) ([]store.Mount, error)
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
-	TouchTokens(ctx context.Context, used map[string]time.Time) error
+	TouchTokens(ctx context.Context, used map[string]store.Used) error
 }
 
 // Options are the settings of an Auth. The zero value works for a command that
@@ -229,7 +229,7 @@ func (a *Auth) credential(r *http.Request, header string) (store.Principal, erro
 	sum := a.verified.sum(header)
 	epoch := a.records.Epoch()
 	if e := a.verified.get(sum, a.now()); e != nil && e.epoch == epoch {
-		a.touch(e)
+		a.touch(e, r, client.IP)
 		return e.principal, nil
 	}
 
@@ -250,7 +250,7 @@ func (a *Auth) credential(r *http.Request, header string) (store.Principal, erro
 		return store.Principal{}, err
 	}
 	e := v.(*entry)
-	a.touch(e)
+	a.touch(e, r, client.IP)
 	return e.principal, nil
 }
 
@@ -263,32 +263,56 @@ func principal(user store.User, keyID string) store.Principal {
 type used struct {
 	mu     sync.Mutex
 	keys   map[string]time.Time
-	tokens map[string]time.Time
+	tokens map[string]store.Used
 }
 
-func (u *used) key(id string, t time.Time)   { u.add(&u.keys, id, t) }
-func (u *used) token(id string, t time.Time) { u.add(&u.tokens, id, t) }
-
-func (u *used) add(m *map[string]time.Time, id string, t time.Time) {
+func (u *used) key(id string, t time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if *m == nil {
-		*m = make(map[string]time.Time)
+	if u.keys == nil {
+		u.keys = make(map[string]time.Time)
 	}
-	if t.After((*m)[id]) {
-		(*m)[id] = t
+	if t.After(u.keys[id]) {
+		u.keys[id] = t
+	}
+}
+
+func (u *used) token(id string, use store.Used) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.tokens == nil {
+		u.tokens = make(map[string]store.Used)
+	}
+	if use.At.After(u.tokens[id].At) {
+		u.tokens[id] = use
 	}
 }
 
 // touch notes that the entry was used, at most once a second.
-func (a *Auth) touch(e *entry) {
+func (a *Auth) touch(e *entry, r *http.Request, ip netip.Addr) {
 	if e.principal.KeyID == "" {
 		return
 	}
 	now := a.now()
 	if sec := now.Unix(); e.touched.Swap(sec) != sec {
-		a.used.token(e.principal.KeyID, now)
+		a.used.token(e.principal.KeyID, useOf(r, ip, now))
 	}
+}
+
+// maxAgent is what is kept of a User-Agent, in bytes.
+const maxAgent = 200
+
+// useOf is the use of a token by a request.
+func useOf(r *http.Request, ip netip.Addr, now time.Time) store.Used {
+	agent := r.UserAgent()
+	if len(agent) > maxAgent {
+		agent = agent[:maxAgent]
+	}
+	u := store.Used{At: now, Agent: strings.ToValidUTF8(agent, "\uFFFD")}
+	if ip.IsValid() {
+		u.Address = ip.String()
+	}
+	return u
 }
 
 // Flush writes when keys and tokens were last used, and forgets what has expired. The

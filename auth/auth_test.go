@@ -212,7 +212,11 @@ func (w *world) user(name, password string) store.User {
 // token makes a token.
 func (w *world) newToken(userID, folderID string, readOnly bool, expires time.Time) (store.Token, string) {
 	w.t.Helper()
-	row, text, err := w.NewToken(userID, folderID, readOnly, expires)
+	want := store.Token{UserID: userID, ReadOnly: readOnly, Expires: expires}
+	if folderID != "" {
+		want.Folders = []store.TokenFolder{{ID: folderID}}
+	}
+	row, text, err := w.NewToken(want)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -609,7 +613,7 @@ type failing struct {
 	records
 	err   error
 	keys  map[string]time.Time
-	token map[string]time.Time
+	token map[string]store.Used
 }
 
 func (f *failing) TouchKeys(_ context.Context, used map[string]time.Time) error {
@@ -619,7 +623,7 @@ func (f *failing) TouchKeys(_ context.Context, used map[string]time.Time) error 
 	return f.err
 }
 
-func (f *failing) TouchTokens(_ context.Context, used map[string]time.Time) error {
+func (f *failing) TouchTokens(_ context.Context, used map[string]store.Used) error {
 	if f.err == nil {
 		f.token = maps.Clone(used)
 	}
@@ -646,16 +650,16 @@ func TestFlush(t *testing.T) {
 		f := &failing{err: errors.New("disk on fire")}
 		a := New(f, Options{})
 		a.used.key("k", noon)
-		a.used.token("t", noon)
+		a.used.token("t", store.Used{At: noon})
 		if err := a.Flush(t.Context()); !errors.Is(err, f.err) {
 			t.Fatalf("Flush: %v, want %v", err, f.err)
 		}
-		a.used.token("t", noon.Add(-time.Second)) // never back in time
+		a.used.token("t", store.Used{At: noon.Add(-time.Second)}) // never back in time
 		f.err = nil
 		if err := a.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if !f.keys["k"].Equal(noon) || !f.token["t"].Equal(noon) {
+		if !f.keys["k"].Equal(noon) || !f.token["t"].At.Equal(noon) {
 			t.Errorf("wrote %v and %v, want %v for both", f.keys, f.token, noon)
 		}
 		f.keys = nil

@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"strings"
-	"time"
 
 	"davit/store"
 )
@@ -44,25 +43,22 @@ func splitToken(text string) (id, secret string, ok bool) {
 	return id, secret, true
 }
 
-// NewToken makes a token of a user, for one folder if folderID is set; expires may be
-// zero for never. It returns the row, which the caller puts into the store, and the
-// token's text, which exists nowhere else.
-func (a *Auth) NewToken(userID, folderID string, readOnly bool, expires time.Time) (store.Token, string, error) {
+// NewToken makes a token that is like want: for a user, of a kind, for some folders, with
+// scopes, with an end, as the fields of store.Token say. It returns the row, which the
+// caller puts into the store, and the token's text, which exists nowhere else.
+func (a *Auth) NewToken(want store.Token) (store.Token, string, error) {
 	random := make([]byte, tokenIDBytes+secretBytes)
 	if _, err := io.ReadFull(a.rand, random); err != nil {
 		return store.Token{}, "", fmt.Errorf("make token: %w", err)
 	}
-	id := base32Lower.EncodeToString(random[:tokenIDBytes])
 	secret := base64.RawURLEncoding.EncodeToString(random[tokenIDBytes:])
-	return store.Token{
-		ID:       id,
-		UserID:   userID,
-		Hash:     hashSecret(secret),
-		FolderID: folderID,
-		ReadOnly: readOnly,
-		Created:  a.now(),
-		Expires:  expires,
-	}, tokenPrefix + id + "-" + secret, nil
+	want.ID = base32Lower.EncodeToString(random[:tokenIDBytes])
+	want.Hash = hashSecret(secret)
+	want.Created = a.now()
+	if want.Kind == "" {
+		want.Kind = store.TokenPlain
+	}
+	return want, tokenPrefix + want.ID + "-" + secret, nil
 }
 
 // hashSecret is what is kept of a token's secret. One round is enough: there is
@@ -75,33 +71,52 @@ func hashSecret(secret string) []byte {
 // errUnusable is a token that is genuine but has expired.
 var errUnusable = errors.New("token not usable")
 
-// token returns a fresh entry for a token: fs.ErrNotExist if there is no such token,
-// errUnusable if it has expired.
-func (a *Auth) token(ctx context.Context, id, secret string) (*entry, error) {
-	epoch := a.records.Epoch() // before the rows: a change in between makes the entry stale
+// tokenRow returns the token that has an ID and a secret; fs.ErrNotExist.
+func (a *Auth) tokenRow(ctx context.Context, id, secret string) (store.Token, error) {
 	t, err := a.records.Token(ctx, id)
 	if err != nil {
-		return nil, fmt.Errorf("authenticate: %w", err)
+		return t, fmt.Errorf("authenticate: %w", err)
 	}
 	if subtle.ConstantTimeCompare(t.Hash, hashSecret(secret)) != 1 {
-		return nil, fs.ErrNotExist
+		return store.Token{}, fs.ErrNotExist
+	}
+	return t, nil
+}
+
+// token returns a fresh entry for a token: fs.ErrNotExist if there is no such token,
+// errUnusable if it has expired, or is a session's: that opens no door itself.
+func (a *Auth) token(ctx context.Context, id, secret string) (*entry, error) {
+	epoch := a.records.Epoch() // before the rows: a change in between makes the entry stale
+	t, err := a.tokenRow(ctx, id, secret)
+	if err != nil {
+		return nil, err
+	}
+	if t.Kind == store.TokenSession {
+		return nil, errUnusable
 	}
 	user, err := a.records.User(ctx, t.UserID)
 	if err != nil {
 		return nil, fmt.Errorf("authenticate: %w", err)
 	}
-	e := &entry{principal: principal(user, t.ID), epoch: epoch, verified: a.now(), expires: t.Expires}
+	e := &entry{principal: tokenPrincipal(user, t), epoch: epoch, verified: a.now(), expires: t.Expires}
 	if e.expired(e.verified) {
 		return nil, errUnusable
 	}
-	e.principal.ReadOnly = t.ReadOnly
-	if t.FolderID != "" {
-		e.principal.Narrow = &store.Narrow{Folders: []store.TokenFolder{{ID: t.FolderID, ReadOnly: t.ReadOnly}}}
-	}
-	if t.FolderID != "" || t.ReadOnly {
-		e.principal.Admin = false // a narrowed token administers nothing (D30)
-	}
 	return e, nil
+}
+
+// tokenPrincipal is the principal that is user by the token t. One that is narrowed in
+// what it may do with folders administers nothing (D30).
+func tokenPrincipal(user store.User, t store.Token) store.Principal {
+	p := principal(user, t.ID)
+	p.ReadOnly = t.ReadOnly
+	if t.Folders != nil || t.Scopes != nil || t.Fixed || !t.Expires.IsZero() {
+		p.Narrow = &store.Narrow{Folders: t.Folders, Scopes: t.Scopes, Expires: t.Expires, Fixed: t.Fixed, ProjectID: t.ProjectID}
+	}
+	if t.ReadOnly || t.Folders != nil {
+		p.Admin = false
+	}
+	return p
 }
 
 // verifyBearer verifies what came as Bearer in a header that has the hash sum.

@@ -225,7 +225,7 @@ func TestSeal(t *testing.T) {
 
 func TestSEC4_NewToken(t *testing.T) {
 	a := New(nil, Options{Rand: bytes.NewReader(bytes.Repeat([]byte{0xfe}, 42))})
-	row, text, err := a.NewToken("u", "f", true, noon)
+	row, text, err := a.NewToken(store.Token{UserID: "u", Title: "t", ReadOnly: true, Expires: noon})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,10 +236,10 @@ func TestSEC4_NewToken(t *testing.T) {
 	if !ok || id != row.ID || !bytes.Equal(hashSecret(secret), row.Hash) {
 		t.Errorf("splits into %q, %q, %v", id, secret, ok)
 	}
-	if row.UserID != "u" || row.FolderID != "f" || !row.ReadOnly || !row.Expires.Equal(noon) {
+	if row.UserID != "u" || row.Title != "t" || row.Kind != store.TokenPlain || !row.ReadOnly || !row.Expires.Equal(noon) {
 		t.Errorf("row %+v", row)
 	}
-	if _, _, err := a.NewToken("u", "", false, noon); err == nil {
+	if _, _, err := a.NewToken(store.Token{UserID: "u"}); err == nil {
 		t.Error("no error without randomness")
 	}
 	for _, text := range []string{"", "uc", "uc-x", "ucaaaaaaaaaaaaaaaa-", "ucaaaaaaaaaaaaaaaax", "ucaaaaaaaaaaaaaaa-x", "ucaaaaaaaaaaaaaaaA-x",

@@ -176,7 +176,11 @@ func (h *house) caller(name string) *caller {
 
 func (c *caller) newToken(folderID string, readOnly bool) string {
 	c.t.Helper()
-	tok, text, err := c.auth.NewToken(c.user.ID, folderID, readOnly, time.Time{})
+	want := store.Token{UserID: c.user.ID, ReadOnly: readOnly}
+	if folderID != "" {
+		want.Folders = []store.TokenFolder{{ID: folderID}}
+	}
+	tok, text, err := c.auth.NewToken(want)
 	if err == nil {
 		_, err = c.store.CreateToken(c.t.Context(), tok)
 	}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 
@@ -82,4 +84,28 @@ func admit(c echo.Context, p store.Principal, scope store.Scope) error {
 		}
 	}
 	return nil
+}
+
+// scopeNames are the scopes that people choose from; a token may have finer ones too,
+// which begin with one of these.
+var scopeNames = []struct{ name, title, about string }{
+	{"all", "Everything", "All that the user may do, over every door."},
+	{"webdav", "Mounts", "Folders as WebDAV clients see them. Without write, for reading alone."},
+	{"files", "Files", "Files in folders, and all of files.collections."},
+	{"files.collections", "Collections", "File collections: make, rename, share, delete."},
+	{"vfolders", "Virtual folders", "Folders as a compute platform sees them."},
+	{"davit", "Own routes", "Projects, groups, limits, tokens, keys and the audit of this server."},
+	{"tokens", "API tokens", "The user's API tokens."},
+	{"auth", "Sessions", "The user's sessions."},
+	{"metrics", "Metrics", "The server's numbers, for administrators."},
+}
+
+// knownScope refuses a scope that covers nothing: none of scopeNames, nor finer.
+func knownScope(s store.Scope) error {
+	for _, known := range scopeNames {
+		if rest, ok := strings.CutPrefix(s.Path, known.name); ok && (rest == "" || rest[0] == '.' && known.name != "all") {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: there is no scope %q", fs.ErrInvalid, s.Path)
 }

@@ -534,6 +534,10 @@ func (s *Store) DeleteFolder(ctx context.Context, id string, purge time.Time) er
 	}), "folder", id)
 }
 
+// deleteTokensFor removes the tokens that are for the folder $1 and for no other.
+const deleteTokensFor = `DELETE FROM tokens WHERE id IN (SELECT token_id FROM token_folders WHERE folder_id = $1)
+	AND NOT EXISTS (SELECT 1 FROM token_folders f WHERE f.token_id = tokens.id AND f.folder_id <> $1)`
+
 // emptyFolder removes the rows that belong to a folder, but not its own.
 func (t tx) emptyFolder(id string) error {
 	for _, query := range []string{
@@ -543,7 +547,8 @@ func (t tx) emptyFolder(id string) error {
 		`DELETE FROM grants WHERE folder_id = $1`,
 		`DELETE FROM group_grants WHERE folder_id = $1`,
 		`DELETE FROM invitations WHERE folder_id = $1`,
-		`DELETE FROM tokens WHERE folder_id = $1`,
+		deleteTokensFor,
+		`DELETE FROM token_folders WHERE folder_id = $1`,
 		`DELETE FROM uploads WHERE folder_id = $1`,
 	} {
 		if _, err := t.exec(query, id); err != nil {
@@ -556,5 +561,14 @@ func (t tx) emptyFolder(id string) error {
 // PurgeFolder removes the row of a deleted folder, and all rows that belong to
 // it, once its bytes are gone. fs.ErrNotExist if there is none or it is alive.
 func (s *Store) PurgeFolder(ctx context.Context, id string) error {
-	return s.changeFolder(ctx, announced, `DELETE FROM folders WHERE id = $1 AND deleted <> 0`, id)
+	return named(s.write(ctx, announced, func(t tx) error {
+		if err := oneRow(t.exec(`UPDATE folders SET purge = purge WHERE id = $1 AND deleted <> 0`, id)); err != nil {
+			return err
+		}
+		if _, err := t.exec(deleteTokensFor, id); err != nil {
+			return err
+		}
+		_, err := t.exec(`DELETE FROM folders WHERE id = $1`, id)
+		return err
+	}), "folder", id)
 }

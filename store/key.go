@@ -16,6 +16,9 @@ type Key struct {
 	LastUsed  time.Time
 }
 
+// maxKeys bounds the keys of one user.
+const maxKeys = 1000
+
 const selectKey = `SELECT k.access_key, k.user_id, u.name, k.sealed, k.created, k.last_used
 	FROM keys k JOIN users u ON u.id = k.user_id`
 
@@ -26,7 +29,7 @@ func scanKey(r row) (k Key, err error) {
 
 // CreateKey adds a key, of which the caller made AccessKey and Sealed, and returns
 // it with Created and UserName. fs.ErrExist for an access key that is there,
-// fs.ErrNotExist for an unknown user.
+// fs.ErrNotExist for an unknown user, ErrTooMany.
 func (s *Store) CreateKey(ctx context.Context, k Key) (Key, error) {
 	if k.AccessKey == "" || len(k.Sealed) == 0 {
 		return Key{}, explain(fs.ErrInvalid, "key without its access key or secret")
@@ -38,9 +41,18 @@ func (s *Store) CreateKey(ctx context.Context, k Key) (Key, error) {
 			return named(convert(err), "user", k.UserID)
 		}
 		k.UserName = u.Name
-		_, err = t.exec(`INSERT INTO keys (access_key, user_id, sealed, created, last_used) VALUES ($1, $2, $3, $4, 0)`,
-			k.AccessKey, k.UserID, k.Sealed, micros(k.Created))
-		return err
+		var n int
+		if err := t.get(`SELECT COUNT(*) FROM keys WHERE user_id = $1`, []any{k.UserID}, &n); err != nil {
+			return err
+		}
+		if n >= maxKeys {
+			return explain(ErrTooMany, "%s has %d API keys", u.Name, n)
+		}
+		if _, err = t.exec(`INSERT INTO keys (access_key, user_id, sealed, created, last_used) VALUES ($1, $2, $3, $4, 0)`,
+			k.AccessKey, k.UserID, k.Sealed, micros(k.Created)); err != nil {
+			return err
+		}
+		return t.note(ctx, event{action: "key.create", subject: k.AccessKey, detail: map[string]string{"user": u.Name}})
 	})
 	if err != nil {
 		return Key{}, named(err, "key", k.AccessKey)
@@ -54,6 +66,11 @@ func (s *Store) Key(ctx context.Context, accessKey string) (Key, error) {
 	return k, named(convert(err), "key", accessKey)
 }
 
+// KeysOf returns the keys of one user, oldest first.
+func (s *Store) KeysOf(ctx context.Context, userID string) ([]Key, error) {
+	return collect[Key](s.reads.QueryContext(ctx, selectKey+` WHERE k.user_id = $1 ORDER BY k.created, k.access_key`, userID))(scanKey)
+}
+
 // Keys returns the keys of all users, ordered by user name and age.
 func (s *Store) Keys(ctx context.Context) ([]Key, error) {
 	return collect[Key](s.reads.QueryContext(ctx, selectKey+` ORDER BY u.name, k.created, k.access_key`))(scanKey)
@@ -62,7 +79,15 @@ func (s *Store) Keys(ctx context.Context) ([]Key, error) {
 // DeleteKey removes a key; fs.ErrNotExist.
 func (s *Store) DeleteKey(ctx context.Context, accessKey string) error {
 	return named(s.write(ctx, announced, func(t tx) error {
-		return oneRow(t.exec(`DELETE FROM keys WHERE access_key = $1`, accessKey))
+		var user string
+		err := t.get(`SELECT u.name FROM keys k JOIN users u ON u.id = k.user_id WHERE k.access_key = $1`, []any{accessKey}, &user)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(`DELETE FROM keys WHERE access_key = $1`, accessKey); err != nil {
+			return err
+		}
+		return t.note(ctx, event{action: "key.delete", subject: accessKey, detail: map[string]string{"user": user}})
 	}), "key", accessKey)
 }
 

@@ -284,7 +284,7 @@ func TestSynchronous(t *testing.T) {
 			_, err := s.CreateKey(ctx, Key{AccessKey: "k", UserID: u.ID, Sealed: []byte("s")})
 			return err
 		}, full},
-		{"TouchTokens", func() error { return s.TouchTokens(ctx, map[string]time.Time{"k": {}}) }, normal},
+		{"TouchTokens", func() error { return s.TouchTokens(ctx, map[string]Used{"k": {}}) }, normal},
 		{"CreateToken", func() error {
 			_, err := s.CreateToken(ctx, Token{ID: "t", UserID: u.ID, Hash: []byte("h")})
 			return err

@@ -117,11 +117,42 @@ func (s *Store) Users(ctx context.Context) ([]User, error) {
 	return collect[User](s.reads.QueryContext(ctx, selectUser+` ORDER BY name`))(scanUser)
 }
 
-// SetPasswordHash replaces a user's password; fs.ErrNotExist.
+// SetPasswordHash replaces a user's password and ends the user's sessions;
+// fs.ErrNotExist.
 func (s *Store) SetPasswordHash(ctx context.Context, userID, hash string) error {
 	return named(s.write(ctx, announced, func(t tx) error {
-		return oneRow(t.exec(`UPDATE users SET password_hash = $2 WHERE id = $1`, userID, hash))
+		return t.setPassword(ctx, userID, hash, "")
 	}), "user", userID)
+}
+
+// ChangePasswordHash replaces the password hash old of a user and ends the user's
+// sessions but the one whose ID is keep; fs.ErrNotExist, ErrChanged if old is not the
+// hash any more.
+func (s *Store) ChangePasswordHash(ctx context.Context, userID, old, hash, keep string) error {
+	return named(s.write(ctx, announced, func(t tx) error {
+		u, err := t.user(userID)
+		if err != nil {
+			return err
+		}
+		if u.PasswordHash != old {
+			return ErrChanged
+		}
+		return t.setPassword(ctx, userID, hash, keep)
+	}), "user", userID)
+}
+
+func (t tx) setPassword(ctx context.Context, userID, hash, keep string) error {
+	u, err := t.user(userID)
+	if err != nil {
+		return convert(err)
+	}
+	if _, err := t.exec(`UPDATE users SET password_hash = $2 WHERE id = $1`, userID, hash); err != nil {
+		return err
+	}
+	if _, err := t.endSessions(ctx, userID, keep); err != nil {
+		return err
+	}
+	return t.note(ctx, event{action: "user.password", subject: u.Name})
 }
 
 // SetUserLimits replaces a user's limits; fs.ErrNotExist, fs.ErrInvalid.

@@ -240,7 +240,7 @@ func testDeleteFolder(t *testing.T, s *store.Store) {
 				ok(t, s.SetGrant(ctx, id, bob.ID, store.RightsRO))
 				ok(t, s.SaveLock(ctx, store.Lock{Token: fmt.Sprint(test.name, i), FolderID: id, UserID: bob.ID}))
 				ok(t, s.SetProps(ctx, id, "a", store.Identity{Ino: 1}, []store.Prop{{Name: "p"}}, nil))
-				must(s.CreateToken(ctx, store.Token{ID: fmt.Sprint(token, i), UserID: bob.ID, Hash: []byte("h"), FolderID: id}))(t)
+				must(s.CreateToken(ctx, store.Token{ID: fmt.Sprint(token, i), UserID: bob.ID, Hash: []byte("h"), Folders: []store.TokenFolder{{ID: id}}}))(t)
 			}
 			has := func(id string, i int) []bool {
 				_, err := s.Token(ctx, fmt.Sprint(token, i))
@@ -344,7 +344,7 @@ func testEpoch(t *testing.T, s *store.Store) {
 			_, err := s.CreateToken(ctx, store.Token{ID: "t", UserID: ann.ID, Hash: []byte("h")})
 			return err
 		}},
-		{"TouchTokens", false, func() error { return s.TouchTokens(ctx, map[string]time.Time{"t": at(1)}) }},
+		{"TouchTokens", false, func() error { return s.TouchTokens(ctx, map[string]store.Used{"t": {At: at(1)}}) }},
 		{"DeleteToken", true, func() error { return s.DeleteToken(ctx, "t") }},
 		{"CreateFolder", true, func() error {
 			_, err := s.CreateFolder(ctx, store.NewFolder{Folder: store.Folder{OwnerID: ann.ID, Title: "x"}})

@@ -25,6 +25,8 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		{"delete user", testDeleteUser},
 		{"keys", testKeys},
 		{"tokens", testTokens},
+		{"sessions", testSessions},
+		{"signing keys", testSigningKeys},
 		{"folders", testFolders},
 		{"folders refused", testFoldersRefused},
 		{"parallel creates", testParallelCreates},

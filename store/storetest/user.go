@@ -206,7 +206,7 @@ func testTokens(t *testing.T, s *store.Store) {
 	ann, bob := newUser(t, s, "ann"), newUser(t, s, "bob")
 	f, gone := newFolder(t, s, ann, "docs"), newFolder(t, s, ann, "gone")
 	ok(t, s.DeleteFolder(ctx, gone.ID, time.Now().Add(time.Hour)))
-	b := must(s.CreateToken(ctx, store.Token{ID: "b", UserID: bob.ID, Hash: []byte{0, 0xff}, FolderID: f.ID, ReadOnly: true, Expires: at(1)}))(t)
+	b := must(s.CreateToken(ctx, store.Token{ID: "b", UserID: bob.ID, Hash: []byte{0, 0xff}, Folders: []store.TokenFolder{{ID: f.ID, ReadOnly: true}}, ReadOnly: true, Expires: at(1)}))(t)
 	a := must(s.CreateToken(ctx, store.Token{ID: "a", UserID: ann.ID, Hash: []byte("h")}))(t)
 	equal(t, "token", must(s.Token(ctx, "b"))(t), b)
 	equal(t, "user name", b.UserName, "bob")
@@ -220,8 +220,8 @@ func testTokens(t *testing.T, s *store.Store) {
 	}{
 		{"same ID", store.Token{ID: "a", UserID: ann.ID, Hash: []byte("h")}, fs.ErrExist},
 		{"of nobody", store.Token{ID: "c", UserID: "nobody", Hash: []byte("h")}, fs.ErrNotExist},
-		{"for no folder", store.Token{ID: "c", UserID: ann.ID, Hash: []byte("h"), FolderID: "none"}, fs.ErrNotExist},
-		{"for a deleted folder", store.Token{ID: "c", UserID: ann.ID, Hash: []byte("h"), FolderID: gone.ID}, fs.ErrNotExist},
+		{"for no folder", store.Token{ID: "c", UserID: ann.ID, Hash: []byte("h"), Folders: []store.TokenFolder{{ID: "none"}}}, fs.ErrNotExist},
+		{"for a deleted folder", store.Token{ID: "c", UserID: ann.ID, Hash: []byte("h"), Folders: []store.TokenFolder{{ID: gone.ID}}}, fs.ErrNotExist},
 		{"without hash", store.Token{ID: "c", UserID: ann.ID}, fs.ErrInvalid},
 		{"without ID", store.Token{UserID: ann.ID, Hash: []byte("h")}, fs.ErrInvalid},
 	} {
@@ -231,7 +231,7 @@ func testTokens(t *testing.T, s *store.Store) {
 		})
 	}
 
-	ok(t, s.TouchTokens(ctx, map[string]time.Time{"a": at(7), "none": at(7)}))
+	ok(t, s.TouchTokens(ctx, map[string]store.Used{"a": {At: at(7), Address: "192.0.2.1", Agent: "curl"}, "none": {At: at(7)}}))
 	equal(t, "touched", must(s.Token(ctx, "a"))(t).LastUsed, at(7))
 	ok(t, s.DeleteToken(ctx, "a"))
 	wantErr(t, "delete again", s.DeleteToken(ctx, "a"), fs.ErrNotExist)
