@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 
 	"davit/auth"
@@ -36,7 +37,7 @@ func scopeOf(method, route string) store.Scope {
 	switch {
 	case len(name) > 1 && name[0] == "api":
 		name = name[1:]
-		if len(name) > 1 && name[0] == "davit" && name[1] == "uploads" {
+		if len(name) > 1 && name[0] == "davit" && slices.Contains(fileRoutes[:], name[1]) {
 			name[0] = "files"
 		}
 	case len(name) > 0 && name[0] == "folders":
@@ -58,6 +59,9 @@ func scopeOf(method, route string) store.Scope {
 	}
 	return scope
 }
+
+// fileRoutes are those under /api/davit that are about files of folders.
+var fileRoutes = [...]string{"uploads", "archive", "download"}
 
 // isVersion says whether a segment of a path is v1, v2, ….
 func isVersion(word string) bool {

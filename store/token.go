@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -22,7 +21,7 @@ const (
 	maxTokens       = 1000 // tokens that are no sessions
 	maxSessions     = 100  // sessions; the one that was used longest ago makes room
 	maxTokenFolders = 1000 // folders of a token
-	maxTokenText    = 4096 // bytes of title, description or labels
+	maxTokenText    = 4096 // bytes of title or description
 )
 
 // Token is a random secret that stands for its user: as the password of a
@@ -62,20 +61,15 @@ const selectToken = `SELECT t.id, t.user_id, u.name, t.hash, t.kind, t.title, t.
 	FROM tokens t JOIN users u ON u.id = t.user_id`
 
 func scanToken(r row) (k Token, err error) {
-	var labels, scopes string
+	var scopes string
 	var narrowed bool
-	err = r.Scan(&k.ID, &k.UserID, &k.UserName, &k.Hash, &k.Kind, &k.Title, &k.Description, &labels, &narrowed, &k.ReadOnly,
+	err = r.Scan(&k.ID, &k.UserID, &k.UserName, &k.Hash, &k.Kind, &k.Title, &k.Description, scanLabels{&k.Labels}, &narrowed, &k.ReadOnly,
 		&scopes, &k.Fixed, &k.ProjectID, scanTime{&k.Created}, scanTime{&k.Expires}, scanTime{&k.LastUsed}, &k.LastAddress, &k.LastAgent)
 	if err != nil {
 		return k, err
 	}
 	if narrowed {
 		k.Folders = []TokenFolder{}
-	}
-	if labels != "{}" {
-		if err := json.Unmarshal([]byte(labels), &k.Labels); err != nil {
-			return k, fmt.Errorf("labels of token %s: %w", k.ID, err)
-		}
 	}
 	if scopes != "" {
 		if k.Scopes, err = ParseScopes(scopes); err != nil {
@@ -145,18 +139,6 @@ func (k *Token) check() error {
 	return nil
 }
 
-// labelsText is the labels as the table has them; fs.ErrInvalid if they are too many.
-func labelsText(labels map[string]string) (string, error) {
-	if len(labels) == 0 {
-		return "{}", nil
-	}
-	text, err := json.Marshal(labels)
-	if err == nil && len(text) > maxTokenText {
-		err = explain(fs.ErrInvalid, "labels of a token: at most %d bytes", maxTokenText)
-	}
-	return string(text), err
-}
-
 // CreateToken adds a token, of which the caller made ID and Hash, and returns it
 // with UserName, with Folders in order, and with Created, unless the caller set that. fs.ErrExist for an ID that is there;
 // fs.ErrNotExist for an unknown user, an unknown or deleted folder, or a project that
@@ -164,6 +146,10 @@ func labelsText(labels map[string]string) (string, error) {
 // Whether the user has any right on the folders is not asked: that is decided at each use.
 func (s *Store) CreateToken(ctx context.Context, k Token) (Token, error) {
 	if err := k.check(); err != nil {
+		return Token{}, err
+	}
+	var err error
+	if k.Labels, err = checkLabels(k.Labels); err != nil {
 		return Token{}, err
 	}
 	labels, err := labelsText(k.Labels)
@@ -312,11 +298,13 @@ func (s *Store) TokensOf(ctx context.Context, userID string) ([]Token, error) {
 func (s *Store) SetTokenLabels(ctx context.Context, userID string, labels map[string]map[string]string) error {
 	texts := make(map[string]string, len(labels))
 	for id, l := range labels {
-		text, err := labelsText(l)
+		l, err := checkLabels(l)
 		if err != nil {
 			return err
 		}
-		texts[id] = text
+		if texts[id], err = labelsText(l); err != nil {
+			return err
+		}
 	}
 	return s.write(ctx, durable, func(t tx) error {
 		for id, text := range texts {
