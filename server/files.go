@@ -48,14 +48,8 @@ type fileJSON struct {
 }
 
 type fileSpec struct {
-	Collection string      `json:"collection"`
-	Product    fileProduct `json:"product"`
-}
-
-type fileProduct struct {
-	ID       string `json:"id"`
-	Category string `json:"category"`
-	Provider string `json:"provider"`
+	Collection string           `json:"collection"`
+	Product    store.ProductRef `json:"product"`
 }
 
 type fileStatus struct {
@@ -94,13 +88,16 @@ var trashIcon = "DIRECTORY_TRASH"
 func (s *Server) showFile(m store.Mount, name string, i davfs.Info) fileJSON {
 	f := fileJSON{
 		ID:            fileID(m.Folder.ID, name),
-		Specification: fileSpec{Collection: m.Folder.ID, Product: fileProduct{"davit", "davit", "davit"}},
+		Specification: fileSpec{Collection: m.Folder.ID, Product: s.products.Of(m.Folder.Product).ProductRef},
 		Status: fileStatus{
 			Type: "FILE", ModifiedAt: i.MTime / 1e6, UnixMode: i.Mode, UnixOwner: os.Getuid(), UnixGroup: os.Getgid(),
 		},
 		Owner:       fileOwner{CreatedBy: m.Folder.OwnerName},
 		Permissions: filePermissions{Myself: []string{}, Others: []any{}},
 		Updates:     []any{},
+	}
+	if m.Folder.ProjectID != "" {
+		f.Owner.Project = &m.Folder.ProjectID
 	}
 	f.CreatedAt = f.Status.ModifiedAt
 	if i.Birth > 0 && i.Birth < i.MTime {
