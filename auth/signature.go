@@ -155,9 +155,13 @@ func (a *Auth) signed(r *http.Request, params string) (store.Principal, error) {
 	}
 	bodyHash := hex.EncodeToString(h.Sum(nil))
 
+	// Who may only POST, and says what it stands for, has signed the one or the other.
+	methods := []string{r.Method}
+	if r.Header.Get("X-Method-Override") != "" && r.Method != http.MethodPost {
+		methods = append(methods, http.MethodPost)
+	}
 	for _, date := range candidates {
 		text := strings.Join([]string{
-			r.Method,
 			r.RequestURI,
 			date.text,
 			"host:" + r.Host,
@@ -171,16 +175,18 @@ func (a *Auth) signed(r *http.Request, params string) (store.Principal, error) {
 			days = days[:1]
 		}
 		for _, day := range days {
-			if !hmac.Equal(sign(sig.newHash, secret, day, r.Host, text), sig.mac) || !known {
-				continue
-			}
-			if unsafe(r.Method) {
-				if err := a.replays.add(sig, now, date.time.Add(maxSkew)); err != nil {
-					return store.Principal{}, err
+			for _, method := range methods {
+				if !hmac.Equal(sign(sig.newHash, secret, day, r.Host, method+"\n"+text), sig.mac) || !known {
+					continue
 				}
+				if unsafe(method) {
+					if err := a.replays.add(sig, now, date.time.Add(maxSkew)); err != nil {
+						return store.Principal{}, err
+					}
+				}
+				a.used.key(sig.accessKey, now)
+				return principal(user, sig.accessKey), nil
 			}
-			a.used.key(sig.accessKey, now)
-			return principal(user, sig.accessKey), nil
 		}
 	}
 	return store.Principal{}, store.ErrUnauthenticated

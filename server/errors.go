@@ -93,6 +93,9 @@ func problemOf(err error) (status int, kind, title string) {
 	var retry *auth.RetryError
 	var routed *echo.HTTPError
 	var own *refusal
+	if status, kind, title := vfolderProblem(err); status != 0 {
+		return status, kind, title
+	}
 	if status, kind, title := uploadProblem(err); status != 0 {
 		return status, kind, title
 	}
@@ -327,6 +330,9 @@ func message(err error, status int) string {
 		return why
 	} else if known != 0 {
 		return http.StatusText(known)
+	}
+	if text, ok := vfolderMessage(err); ok {
+		return text
 	}
 	if known, _, _ := uploadProblem(err); known != 0 {
 		switch known {

@@ -31,6 +31,8 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	e.GET("/v2/folder/:id", s.as(s.folder))
 	e.DELETE("/v2/folder/:id", s.as(s.deleteFolder))
 
+	s.vfolderRoutes(e)
+
 	s.uploadRoutes(e)
 	s.fileRoutes(e)
 	return e

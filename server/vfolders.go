@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,13 +39,9 @@ func (s *Server) createFolder(c echo.Context, p store.Principal) error {
 	if p.Narrowed() || p.ReadOnly {
 		return fmt.Errorf("%w: this token cannot make folders", fs.ErrPermission) // D30
 	}
-	owner, err := s.store.User(c.Request().Context(), p.UserID)
+	limit, err := s.maxFolders(c.Request().Context(), p)
 	if err != nil {
-		return fmt.Errorf("owner of the new folder: %w", hide(err))
-	}
-	limit := owner.Limits.MaxFolders
-	if limit == store.Default {
-		limit = s.defaults.MaxFolders
+		return err
 	}
 	f, err := s.files.CreateFolder(c.Request().Context(), store.NewFolder{
 		Folder: store.Folder{
@@ -57,6 +54,18 @@ func (s *Server) createFolder(c echo.Context, p store.Principal) error {
 		return err
 	}
 	return c.JSON(http.StatusCreated, map[string]string{"folderId": f.ID})
+}
+
+// maxFolders is how many folders p's user may have; 0 is any number.
+func (s *Server) maxFolders(ctx context.Context, p store.Principal) (int64, error) {
+	owner, err := s.store.User(ctx, p.UserID)
+	if err != nil {
+		return 0, fmt.Errorf("owner of the new folder: %w", hide(err))
+	}
+	if owner.Limits.MaxFolders == store.Default {
+		return s.defaults.MaxFolders, nil
+	}
+	return owner.Limits.MaxFolders, nil
 }
 
 // vfolderNameIn reads {"name": …}.
@@ -101,7 +110,12 @@ type vfolder struct {
 	Type          string  `json:"type"`
 	OwnershipType string  `json:"ownership_type"`
 	User          *string `json:"user"`
+	UserEmail     *string `json:"user_email"`
 	Group         *string `json:"group"`
+	GroupName     *string `json:"group_name"`
+	Creator       string  `json:"creator"`
+	QuotaScopeID  string  `json:"quota_scope_id"`
+	CurKiB        int64   `json:"cur_size"`
 	UsageMode     string  `json:"usage_mode"`
 	Cloneable     bool    `json:"cloneable"`
 	Status        string  `json:"status"`
@@ -113,6 +127,11 @@ func (s *Server) folder(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
+	return s.showFolder(c, m, p)
+}
+
+// showFolder answers with a folder and its usage of this moment.
+func (s *Server) showFolder(c echo.Context, m store.Mount, p store.Principal) error {
 	u, err := s.files.Usage(c.Request().Context(), m.Folder)
 	if err != nil {
 		return fmt.Errorf("usage of folder %s: %w", m.Folder.ID, err)
@@ -122,20 +141,33 @@ func (s *Server) folder(c echo.Context, p store.Principal) error {
 		return err
 	}
 	m.Folder.LastUsed = row.LastUsed // in a mount it may be old
-	return c.JSON(http.StatusOK, vfolderOf(m, u, p))
+	return c.JSON(http.StatusOK, s.vfolderOf(m, u, p))
 }
 
-func vfolderOf(m store.Mount, u davfs.Usage, p store.Principal) vfolder {
+func (s *Server) vfolderOf(m store.Mount, u davfs.Usage, p store.Principal) vfolder {
 	f := m.Folder
 	v := vfolder{
-		FolderID: f.ID, ID: f.ID, Name: f.Title, Host: "local",
+		FolderID: f.ID, ID: f.ID, Name: f.Title, Host: s.hostOf(f),
 		Created: isoTime(f.Created), CreatedAt: isoTime(f.Created),
 		NumFiles: u.Files, NumFilesOld: u.Files, MaxFiles: limitOf(u.MaxFiles),
 		UsedBytes: u.Bytes, MaxBytes: limitOf(u.MaxBytes), AvailableBytes: u.Available,
 		UsedMiB: mib(u.Bytes), MaxMiB: limitOf(mib(u.MaxBytes)), MaxMiBOld: limitOf(mib(u.MaxBytes)),
-		IsOwner: f.OwnerID == p.UserID, Permission: permission(m.Rights),
-		Type: "user", OwnershipType: "user", User: uuidText(f.OwnerID),
-		UsageMode: "general", Status: "ready",
+		CurKiB: u.Bytes>>10 + min(1, u.Bytes&(1<<10-1)), Permission: permission(m.Rights),
+		Creator: f.OwnerName, UsageMode: f.UsageMode, Cloneable: f.Cloneable, Status: "ready",
+	}
+	if f.ProjectID == "" {
+		v.IsOwner, v.Type, v.User = f.OwnerID == p.UserID, "user", uuidText(f.OwnerID)
+		v.UserEmail = &f.OwnerName
+	} else {
+		v.IsOwner, v.Type, v.Group = m.Role.Manages(), "group", uuidText(f.ProjectID)
+		v.GroupName = &f.ProjectTitle
+	}
+	v.OwnershipType = v.Type
+	v.QuotaScopeID = "user:" + f.OwnerID
+	if v.User != nil {
+		v.QuotaScopeID = "user:" + *v.User
+	} else if v.Group != nil {
+		v.QuotaScopeID = "project:" + *v.Group
 	}
 	if !f.LastUsed.IsZero() {
 		t := isoTime(f.LastUsed)

@@ -1,0 +1,32 @@
+package davfs
+
+import (
+	"time"
+
+	"davit/store"
+)
+
+// LastKnown is Usage for a list of many folders: of one that is open as it is at this moment, of others
+// as row says, which is then right if it was read since they were closed. It opens none. used is when a
+// request last used the folder; zero: never.
+func (d *FS) LastKnown(row store.Folder) (u Usage, used time.Time, err error) {
+	used = row.LastUsed
+	d.mu.Lock()
+	f := d.folders[row.ID]
+	if f != nil {
+		f.users++
+	}
+	d.mu.Unlock()
+	if f != nil {
+		defer f.release()
+		if ns := f.used.Load(); ns > used.UnixNano() || used.IsZero() && ns > 0 {
+			used = time.Unix(0, ns).UTC()
+		}
+		u, err = f.usage()
+		return u, used, err
+	}
+	l := &ledger{used: row.Usage, reserved: d.keptReserve(row.ID)}
+	l.limit(row.Effective(d.o.Defaults))
+	free, err := d.volume.free()
+	return l.usage(free), used, err
+}
