@@ -22,6 +22,9 @@ func (a *Auth) Rights(p store.Principal, f store.Folder, granted store.Rights, r
 		return 0
 	}
 	r &= store.RightsAll
+	if r.Has(store.Write) || r.Has(store.Remove) {
+		r |= store.Read // an EDIT that was granted alone
+	}
 	opens, readOnly := p.Opens(f.ID)
 	if !opens {
 		return 0

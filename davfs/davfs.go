@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -118,7 +119,8 @@ type FS struct {
 	start    int64 // of this run, ns since 1970
 
 	mu       sync.Mutex
-	folders  map[string]*folder // open ones
+	folders  map[string]*folder     // open ones
+	closed   map[string]store.Usage // of folders that were open since the start: newer than rows that somebody remembers
 	opening  map[string]chan struct{}
 	mostOpen int // folders that stay open without a use: each is a descriptor, and uploads need some too
 
@@ -176,7 +178,7 @@ func New(st *store.Store, o Options) (*FS, error) {
 	}
 	d := &FS{
 		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), sums: newSumTable(st), start: o.Now().UnixNano(),
-		folders: make(map[string]*folder), opening: make(map[string]chan struct{}),
+		folders: make(map[string]*folder), closed: make(map[string]store.Usage), opening: make(map[string]chan struct{}),
 		sweep: make(chan struct{}, 1), counting: make(chan struct{}, 2), mostOpen: openFiles() / 4,
 		kept: keptUploads{all: make(map[string]*pending), count: make(map[string]int), lent: make(map[string]int64), past: make(map[string]pastUpload)},
 	}
@@ -262,6 +264,41 @@ func (d *FS) CreateFolder(ctx context.Context, n store.NewFolder) (store.Folder,
 	return f, nil
 }
 
+// CreateFolders is CreateFolder for several, in their order: all are made, or none. The error of one of them is
+// a *store.ItemError.
+func (d *FS) CreateFolders(ctx context.Context, all []store.NewFolder) ([]store.Folder, error) {
+	all = slices.Clone(all)
+	for i := range all {
+		if err := d.mayCreate(ctx, &all[i].Folder); err != nil {
+			return nil, &store.ItemError{Item: i, Err: err}
+		}
+	}
+	made, err := d.st.CreateFolders(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(made))
+	for i := range made {
+		ids[i] = made[i].ID
+		if err = d.volume.makeFolder(ids[i], d.o.Sync); err != nil {
+			break
+		}
+		made[i].Made = true
+	}
+	if err == nil {
+		err = d.st.MarkAllMade(ctx, ids)
+	}
+	if err != nil {
+		// As in CreateFolder: the caller is told that nothing was made.
+		errs := []error{err}
+		for _, f := range made {
+			errs = append(errs, d.st.DeleteFolder(context.WithoutCancel(ctx), f.ID, d.now()))
+		}
+		return nil, errors.Join(errs...)
+	}
+	return made, nil
+}
+
 // mayCreate refuses a folder that its product does not allow, and gives it the product's one spelling.
 func (d *FS) mayCreate(ctx context.Context, f *store.Folder) error {
 	product, ok := d.o.Products.Named(f.Product)
@@ -303,6 +340,7 @@ func (d *FS) bury(ctx context.Context, id string) error {
 	d.mu.Lock()
 	f := d.folders[id]
 	delete(d.folders, id)
+	delete(d.closed, id)
 	d.mu.Unlock()
 	if f != nil {
 		f.retire(ctx)

@@ -84,6 +84,7 @@ func (d *FS) open(ctx context.Context, id string) (*folder, error) {
 			if err == nil {
 				f.users = 1
 				d.folders[id] = f
+				delete(d.closed, id)
 				if f.marked {
 					f.users++
 					d.background.Go(func() {
@@ -125,13 +126,21 @@ func (f *folder) release() {
 	f.users--
 	last := f.users == 0 && f.gone.Load()
 	if len(d.folders) > d.mostOpen && d.folders[f.id] == f && f.atRest() {
-		delete(d.folders, f.id)
+		d.forget(f)
 		last = true
 	}
 	d.mu.Unlock()
 	if last {
 		f.close()
 	}
+}
+
+// forget takes a folder at rest out of the open ones. FS.mu is held.
+func (d *FS) forget(f *folder) {
+	delete(d.folders, f.id)
+	f.ledger.mu.Lock()
+	d.closed[f.id] = f.ledger.used
+	f.ledger.mu.Unlock()
 }
 
 // atRest says whether the folder may be closed: nobody uses it, SQL knows all that it knows, and it

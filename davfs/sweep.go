@@ -285,9 +285,9 @@ func (d *FS) closeIdle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.now()
-	for id, f := range d.folders {
+	for _, f := range d.folders {
 		if now.Sub(f.lastUse()) >= idleBefore && now.Sub(f.opened) >= idleBefore && f.atRest() {
-			delete(d.folders, id)
+			d.forget(f)
 			f.close()
 		}
 	}

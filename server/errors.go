@@ -326,6 +326,13 @@ func message(err error, status int) string {
 	if errors.As(err, &own) {
 		return own.why
 	}
+	if item := (*store.ItemError)(nil); errors.As(err, &item) {
+		at := fmt.Sprintf("items[%d]", item.Item)
+		if errors.As(item.Err, &params) {
+			return at + "." + params.Error()
+		}
+		return strings.TrimSuffix(at+": "+message(item.Err, status), ": ")
+	}
 	if known, _, why := fileProblem(err); why != "" {
 		return why
 	} else if known != 0 {

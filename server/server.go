@@ -51,6 +51,7 @@ type Server struct {
 	now      func() time.Time
 	defaults store.Limits
 	products *store.Products
+	shown    map[string]shownProduct
 
 	dav    http.Handler
 	api    http.Handler
@@ -79,6 +80,7 @@ func New(dataDir string, cfg *Config, p Parts) *Server {
 	}
 	s.limits = newRateLimit(cfg.RateLimit, s.now)
 	s.links = links{sealer: s.auth.Sealer, now: s.now}
+	s.shown = showProducts(s.products)
 	s.api = s.routes(p.Page)
 	s.dav = p.Files.Handler(p.Auth, davfs.HandlerOptions{
 		Hosts:         p.Peers.Hosts,

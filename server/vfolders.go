@@ -202,9 +202,9 @@ func (s *Server) vfolder(c echo.Context, p store.Principal) (store.Mount, error)
 
 func permission(r store.Rights) string {
 	switch {
-	case r.Has(store.RightsWD):
+	case r.Has(store.Write | store.Remove): // with Read or without: see auth.Rights
 		return "wd"
-	case r.Has(store.RightsRW):
+	case r.Has(store.Write):
 		return "rw"
 	}
 	return "ro"

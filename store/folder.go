@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Usage is what a folder holds: the sizes of its visible regular files, and the
@@ -89,10 +91,13 @@ func folderDest(f *Folder) []any {
 
 // NewFolder is a folder to be made, and the rules that it is made under.
 type NewFolder struct {
+	// OwnerRights are granted to the owner, who has none by itself in a project's folder.
+	OwnerRights Rights
 	// Folder gives ID (or none), OwnerID, ProjectID, Title, Product, MaxBytes, MaxFiles,
 	// MemberRights, UsageMode ("" is "general"), Cloneable, Labels and Made; the rest does not count.
 	Folder
 	UniqueTitle bool  // its workspace may not have a living folder of this title (D2)
+	FoldTitle   bool  // with UniqueTitle: nor one that differs in letter case alone
 	MaxFolders  int64 // how many living folders the workspace may have then; 0: any number
 }
 
@@ -147,6 +152,9 @@ func (n *NewFolder) check() (err error) {
 		return err
 	}
 	if err := n.MemberRights.check(); err != nil {
+		return err
+	}
+	if err := n.OwnerRights.check(); err != nil {
 		return err
 	}
 	switch n.UsageMode {
@@ -226,6 +234,11 @@ func (t tx) createFolder(ctx context.Context, n NewFolder) error {
 	if err != nil {
 		return err
 	}
+	if n.UniqueTitle && n.FoldTitle && same == 0 {
+		if same, err = t.countFolded(n.OwnerID, n.ProjectID, n.Title); err != nil {
+			return err
+		}
+	}
 	if n.UniqueTitle && same > 0 {
 		return explain(fs.ErrExist, "folder %q exists already", n.Title)
 	}
@@ -247,7 +260,39 @@ func (t tx) createFolder(ctx context.Context, n NewFolder) error {
 		n.MemberRights, n.UsageMode, n.Cloneable, labels); err != nil {
 		return err
 	}
-	return t.note(ctx, event{action: "folder.create", folder: n.ID})
+	if err := t.note(ctx, event{action: "folder.create", folder: n.ID}); err != nil || n.OwnerRights == 0 {
+		return err
+	}
+	f, err := t.folder(n.ID)
+	if err != nil {
+		return err
+	}
+	owner, err := t.user(n.OwnerID)
+	if err != nil {
+		return err
+	}
+	return t.grantUser(ctx, f, owner, n.OwnerRights)
+}
+
+const (
+	ownTitles     = `SELECT title FROM folders WHERE owner_id = $1 AND project_id IS NULL AND deleted = 0`
+	projectTitles = `SELECT title FROM folders WHERE project_id = $1 AND deleted = 0`
+)
+
+// countFolded is countTitles for titles that are the same but for letter case. Databases do not agree on
+// what that is.
+func (t tx) countFolded(ownerID, projectID, title string) (same int64, err error) {
+	query, id := ownTitles, ownerID
+	if projectID != "" {
+		query, id = projectTitles, projectID
+	}
+	titles, err := collect[string](t.query(query, id))(scanString)
+	for _, other := range titles {
+		if strings.EqualFold(norm.NFC.String(other), norm.NFC.String(title)) {
+			same++
+		}
+	}
+	return same, err
 }
 
 const (
@@ -363,9 +408,23 @@ func (s *Store) changeFolder(ctx context.Context, k kind, query, id string, args
 	}), "folder", id)
 }
 
+const markMade = `UPDATE folders SET made = TRUE WHERE id = $1`
+
 // MarkMade notes that the folder's directory is on the disk; fs.ErrNotExist.
 func (s *Store) MarkMade(ctx context.Context, id string) error {
-	return s.changeFolder(ctx, announced, `UPDATE folders SET made = TRUE WHERE id = $1`, id)
+	return s.changeFolder(ctx, announced, markMade, id)
+}
+
+// MarkAllMade is MarkMade for several: all or none.
+func (s *Store) MarkAllMade(ctx context.Context, ids []string) error {
+	return s.write(ctx, announced, func(t tx) error {
+		for _, id := range ids {
+			if err := oneRow(t.exec(markMade, id)); err != nil {
+				return named(err, "folder", id)
+			}
+		}
+		return nil
+	})
 }
 
 // SetFolderLimits replaces the folder's own limits; fs.ErrNotExist also for a

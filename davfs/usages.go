@@ -1,0 +1,48 @@
+package davfs
+
+import "davit/store"
+
+// Usages is Usage for several folders at once, without opening those that are closed: they
+// hold what was last written, as the rows say or as it was when they were closed.
+func (d *FS) Usages(rows []store.Folder) ([]Usage, error) {
+	free, err := d.volume.free()
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Usage, len(rows))
+	open := make([]*ledger, len(rows))
+	d.mu.Lock()
+	for i, row := range rows {
+		if f := d.folders[row.ID]; f != nil {
+			open[i] = f.ledger
+		} else if u, ok := d.closed[row.ID]; ok {
+			all[i].Usage = u
+		} else {
+			all[i].Usage = row.Usage
+		}
+	}
+	d.mu.Unlock()
+	var kept map[string]store.Usage
+	for i, l := range open {
+		if l == nil {
+			if kept == nil {
+				kept = d.keptReserves()
+			}
+			l = &ledger{used: all[i].Usage, reserved: kept[rows[i].ID]}
+			l.limit(d.o.Products.Of(rows[i].Product).Effective(rows[i], d.o.Defaults))
+		}
+		all[i] = l.usage(free)
+	}
+	return all, nil
+}
+
+// keptReserves is what pending uploads reserve, by folder.
+func (d *FS) keptReserves() map[string]store.Usage {
+	sums := make(map[string]store.Usage)
+	for _, u := range d.kept.list(func(*pending) bool { return true }) {
+		u.mu.Lock()
+		sums[u.folderID] = plus(sums[u.folderID], u.reserved)
+		u.mu.Unlock()
+	}
+	return sums
+}
