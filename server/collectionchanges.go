@@ -19,7 +19,6 @@ import (
 // items are all judged first, and of several reasons to refuse the worst one is told (D5).
 
 const (
-	maxBulk        = 1000
 	maxTitleLength = 16384
 )
 
