@@ -140,7 +140,7 @@ func (s *Server) targets(c echo.Context, p store.Principal, ids []string, want s
 			}
 			refused.add(i, fmt.Errorf("%w: you may not %s this folder, which needs %s", fs.ErrPermission, verb, needs))
 		default:
-			if err := s.productOf(m.Folder).May(op, s.now()); err != nil {
+			if err := s.productFor(m.Folder).May(op, s.now()); err != nil {
 				refused.add(i, err)
 			}
 		}
@@ -241,7 +241,7 @@ func (s *Server) createCollections(c echo.Context, p store.Principal) error {
 	}
 	var refused refusals
 	for i := range items {
-		if err := s.productOf(news[i].Folder).May(store.OpCreate, s.now()); err != nil {
+		if err := s.productFor(news[i].Folder).May(store.OpCreate, s.now()); err != nil {
 			refused.add(i, err)
 		}
 	}

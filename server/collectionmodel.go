@@ -177,7 +177,7 @@ func (s *Server) showCollections(ctx context.Context, p store.Principal, mounts 
 	list := make([]collection, len(mounts))
 	for i, m := range mounts {
 		u := usages[i]
-		product := s.productOf(m.Folder)
+		product := s.productFor(m.Folder)
 		list[i] = collection{
 			ID: m.Folder.ID,
 			Specification: collectionSpec{

@@ -136,8 +136,8 @@ func writeOut(p *store.Product) shownProduct {
 	return shownProduct{model, support}
 }
 
-// productOf is the product of a folder.
-func (s *Server) productOf(f store.Folder) *store.Product { return s.products.Of(f.Product) }
+// productFor is the product of a folder.
+func (s *Server) productFor(f store.Folder) *store.Product { return s.products.Of(f.Product) }
 
 // retrieveCollectionProducts lists the products, by provider.
 func (s *Server) retrieveCollectionProducts(c echo.Context, _ store.Principal) error {

@@ -76,7 +76,7 @@ func (s *Server) listCollections(c echo.Context, p store.Principal, f collection
 	for i := range all {
 		m := &all[i]
 		if m.Folder.ProjectID != project || !m.Rights.Has(store.Read) ||
-			!f.admits(&m.Folder, s.productOf(m.Folder).ProductRef) || !f.admitsMember(&m.Folder, p.UserName) {
+			!f.admits(&m.Folder, s.productFor(m.Folder).ProductRef) || !f.admitsMember(&m.Folder, p.UserName) {
 			continue
 		}
 		h := hit{m: m}
@@ -142,7 +142,7 @@ func (s *Server) retrieveCollection(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	if !flags.admits(&m.Folder, s.productOf(m.Folder).ProductRef) {
+	if !flags.admits(&m.Folder, s.productFor(m.Folder).ProductRef) {
 		return fs.ErrNotExist
 	}
 	items, err := s.showCollections(ctx, p, []store.Mount{m}, flags)

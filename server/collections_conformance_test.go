@@ -15,8 +15,13 @@ import (
 
 // The conformance list of the contract of file collections (section 15): one test a number.
 
+// portal is a caller at the API of file collections.
+type portal struct{ *caller }
+
+func (h *house) portal(name string) *portal { return &portal{h.caller(name)} }
+
 // drives sends a request to the API of file collections in a workspace: a project's ID, or none.
-func (c *caller) drives(method, path, body string, project ...string) answer {
+func (c *portal) drives(method, path, body string, project ...string) answer {
 	c.t.Helper()
 	r := c.request(method, collectionsPath+path, body)
 	r.Header.Set("Authorization", "Bearer "+c.token)
@@ -27,7 +32,7 @@ func (c *caller) drives(method, path, body string, project ...string) answer {
 }
 
 // ok is drives for what must succeed; the answer is read into v.
-func (c *caller) ok(v any, method, path, body string, project ...string) {
+func (c *portal) ok(v any, method, path, body string, project ...string) {
 	c.t.Helper()
 	a := c.drives(method, path, body, project...)
 	if a.status != 200 {
@@ -42,12 +47,12 @@ func (c *caller) ok(v any, method, path, body string, project ...string) {
 }
 
 // refused is drives for what must not succeed: the status, and texts that why names.
-func (c *caller) refused(status int, method, path, body string, why ...string) commonError {
+func (c *portal) refused(status int, method, path, body string, why ...string) commonError {
 	c.t.Helper()
 	return c.checkRefusal(c.drives(method, path, body), status, method+" "+path+" "+body, why...)
 }
 
-func (c *caller) checkRefusal(a answer, status int, what string, why ...string) commonError {
+func (c *portal) checkRefusal(a answer, status int, what string, why ...string) commonError {
 	c.t.Helper()
 	what = what[:min(len(what), 200)]
 	var e commonError
@@ -77,25 +82,17 @@ func bulk(items ...string) string {
 	return `{"type":"bulk","items":[` + strings.Join(items, ",") + `]}`
 }
 
-func quoted(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
-}
-
 func driveSpec(title string) string {
 	return `{"title":` + quoted(title) + `,"product":` + standardProduct + `}`
 }
 
 // drive makes a file collection and returns its ID.
-func (c *caller) drive(title string, project ...string) string {
+func (c *portal) drive(title string, project ...string) string {
 	c.t.Helper()
 	return c.makeDrives(project, title)[0]
 }
 
-func (c *caller) makeDrives(project []string, titles ...string) []string {
+func (c *portal) makeDrives(project []string, titles ...string) []string {
 	c.t.Helper()
 	var specs, ids []string
 	for _, title := range titles {
@@ -113,14 +110,14 @@ func (c *caller) makeDrives(project []string, titles ...string) []string {
 }
 
 // browse returns a page.
-func (c *caller) browse(query string, project ...string) pageOf[collection] {
+func (c *portal) browse(query string, project ...string) pageOf[collection] {
 	c.t.Helper()
 	var p pageOf[collection]
 	c.ok(&p, "GET", "/browse?"+query, "", project...)
 	return p
 }
 
-func (c *caller) retrieve(id, query string) collection {
+func (c *portal) retrieve(id, query string) collection {
 	c.t.Helper()
 	var d collection
 	c.ok(&d, "GET", "/retrieve?id="+id+"&"+query, "")
@@ -135,7 +132,7 @@ func titlesOf(p pageOf[collection]) []string {
 	return titles
 }
 
-func (c *caller) wantTitles(p pageOf[collection], want ...string) {
+func (c *portal) wantTitles(p pageOf[collection], want ...string) {
 	c.t.Helper()
 	if got := titlesOf(p); !slices.Equal(got, want) {
 		c.t.Errorf("titles are %q, want %q", got, want)
@@ -143,7 +140,7 @@ func (c *caller) wantTitles(p pageOf[collection], want ...string) {
 }
 
 // share gives a user permissions, through the API.
-func (c *caller) share(id, user string, permissions ...string) {
+func (c *portal) share(id, user string, permissions ...string) {
 	c.t.Helper()
 	list, _ := json.Marshal(permissions)
 	var done responses[nothing]
@@ -151,7 +148,7 @@ func (c *caller) share(id, user string, permissions ...string) {
 }
 
 // project makes a project with some members; the caller is its PI.
-func (c *caller) project(title string, members map[*caller]store.Role) string {
+func (c *portal) project(title string, members map[*portal]store.Role) string {
 	c.t.Helper()
 	p, err := c.store.CreateProject(c.t.Context(), store.Project{Title: title, Limits: store.Limits{MaxFolders: store.Default, MaxBytes: store.Default, MaxFiles: store.Default}}, c.user.ID)
 	if err != nil {
@@ -166,7 +163,7 @@ func (c *caller) project(title string, members map[*caller]store.Role) string {
 }
 
 // group makes a group of a project.
-func (h *house) group(project, title string, members ...*caller) string {
+func (h *house) group(project, title string, members ...*portal) string {
 	h.t.Helper()
 	g, err := h.store.CreateGroup(h.t.Context(), project, title)
 	if err != nil {
@@ -188,7 +185,7 @@ func manyFolders(cfg *Config) { cfg.Default.MaxFolders = 0 }
 func TestUCL2_BrowseWithoutParameters(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann := h.caller("ann")
+	ann := h.portal("ann")
 	id := ann.drive("Lab results")
 	var got map[string]any
 	ann.ok(&got, "GET", "/browse", "")
@@ -223,7 +220,7 @@ func TestUCL2_BrowseWithoutParameters(t *testing.T) {
 func TestUCL3_Paging(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, manyFolders)
-	ann := h.caller("ann")
+	ann := h.portal("ann")
 	var titles []string
 	for i := range 120 {
 		titles = append(titles, fmt.Sprintf("drive %03d", i))
@@ -280,7 +277,7 @@ func TestUCL3_Paging(t *testing.T) {
 func TestUCL4_IncludeFlags(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann, bob := h.caller("ann"), h.caller("bob")
+	ann, bob := h.portal("ann"), h.portal("bob")
 	id := ann.drive("a")
 	ann.share(id, "bob", "READ")
 	for _, flags := range []string{"", "includeOthers", "includeUpdates", "includeSupport", "includeProduct", "includeOthers includeUpdates includeSupport includeProduct"} {
@@ -339,7 +336,7 @@ func TestUCL4_IncludeFlags(t *testing.T) {
 func TestUCL5_Filters(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann, joanna := h.caller("ann"), h.caller("joanna")
+	ann, joanna := h.portal("ann"), h.portal("joanna")
 	a, b := ann.drive("a"), joanna.drive("b")
 	joanna.share(b, "ann", "READ")
 	ann.ok(&nothing{}, "POST", "/updateLabels", bulk(`{"id":"`+a+`","labels":{"Team":"red","site":"x"}}`))
@@ -382,11 +379,11 @@ func TestUCL5_Filters(t *testing.T) {
 func TestUCL6_MemberFiles(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann, bob := h.caller("ann"), h.caller("bob")
-	p := ann.project("P", map[*caller]store.Role{bob: store.RoleUser})
+	ann, bob := h.portal("ann"), h.portal("bob")
+	p := ann.project("P", map[*portal]store.Role{bob: store.RoleUser})
 	ann.drive("ordinary", p)
 	personal := ann.drive("personal")
-	for _, c := range []*caller{ann, bob} {
+	for _, c := range []*portal{ann, bob} {
 		c.ok(&nothing{}, "POST", "/init", "", p)
 	}
 	for query, want := range map[string][]string{
@@ -417,7 +414,7 @@ func TestUCL6_MemberFiles(t *testing.T) {
 func TestUCL7_Sorting(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann, bob := h.caller("ann"), h.caller("bob")
+	ann, bob := h.portal("ann"), h.portal("bob")
 	ann.share(ann.drive("delta"), "bob", "READ")
 	bob.drive("Charlie")
 	ann.share(ann.drive("alpha"), "bob", "READ")
@@ -443,7 +440,7 @@ func TestUCL7_Sorting(t *testing.T) {
 func TestUCL8_Search(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann := h.caller("ann")
+	ann := h.portal("ann")
 	ann.makeDrives(nil, "Lab results", "RESULT_2", "100%", "ÄRGER", "other")
 	for body, want := range map[string][]string{
 		`{"flags":{},"query":"result"}`:                        {"Lab results", "RESULT_2"},
@@ -483,7 +480,7 @@ func TestUCL8_Search(t *testing.T) {
 func TestUCL9_Create(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann := h.caller("ann")
+	ann := h.portal("ann")
 	for title, why := range map[string]string{
 		"": "title is", "   ": "title cannot be blank", "a\nb": "new-lines", strings.Repeat("x", 16385): "too long", "a\x00b": "control", "a\x1bb": "control",
 		"a\u202eb": "control", "0190aaaa0190aaaa0190aaaa0190aaaa": "title",
@@ -534,7 +531,7 @@ func TestUCL9_Create(t *testing.T) {
 func TestUCL9_UniqueTitles(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(cfg *Config) { cfg.UniqueTitles = true })
-	ann, bob := h.caller("ann"), h.caller("bob")
+	ann, bob := h.portal("ann"), h.portal("bob")
 	ann.drive("Data")
 	ann.refused(400, "POST", "", bulk(driveSpec("Data")), "Cannot create drive with existing drive name")
 	ann.refused(400, "POST", "", bulk(driveSpec("other"), driveSpec("dATA")), "Cannot create drive with existing drive name")
@@ -556,7 +553,7 @@ func TestUCL9_UniqueTitles(t *testing.T) {
 func TestUCL10_Delete(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann := h.caller("ann")
+	ann := h.portal("ann")
 	ids := ann.makeDrives(nil, "a", "b", "c")
 	if a := ann.call("PUT", "/dav/"+ids[0]+"/f.txt", "hello"); a.status != 201 {
 		t.Fatalf("PUT: %d", a.status)
@@ -590,7 +587,7 @@ func TestUCL10_Delete(t *testing.T) {
 func TestUCL11_Rename(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann, bob := h.caller("ann"), h.caller("bob")
+	ann, bob := h.portal("ann"), h.portal("bob")
 	ids := ann.makeDrives(nil, "a", "b")
 	ann.call("PUT", "/dav/"+ids[0]+"/f.txt", "hello")
 	item := func(id, title string) string { return `{"id":"` + id + `","newTitle":` + quoted(title) + `}` }
@@ -622,8 +619,8 @@ func TestUCL11_Rename(t *testing.T) {
 func TestUCL12_UpdateAcl(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann, bob, eve := h.caller("ann"), h.caller("bob"), h.caller("eve")
-	p := ann.project("P", map[*caller]store.Role{bob: store.RoleUser, eve: store.RoleAdmin})
+	ann, bob, eve := h.portal("ann"), h.portal("bob"), h.portal("eve")
+	p := ann.project("P", map[*portal]store.Role{bob: store.RoleUser, eve: store.RoleAdmin})
 	g := h.group(p, "readers", bob)
 	mine, ours := ann.drive("mine"), ann.drive("ours", p)
 	user := func(name string) string { return `{"type":"user","username":` + quoted(name) + `}` }
@@ -634,7 +631,7 @@ func TestUCL12_UpdateAcl(t *testing.T) {
 	acl := func(id, added, deleted string) string {
 		return bulk(`{"id":"` + id + `","added":[` + added + `],"deleted":[` + deleted + `]}`)
 	}
-	update := func(c *caller, body string) {
+	update := func(c *portal, body string) {
 		t.Helper()
 		if a := c.drives("POST", "/updateAcl", body); a.status != 200 || a.body != `{"responses":[{}]}` {
 			t.Fatalf("%s: %d %s", body, a.status, a.body)
@@ -720,7 +717,7 @@ func TestUCL12_UpdateAcl(t *testing.T) {
 func TestUCL13_Errors(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann := h.caller("ann")
+	ann := h.portal("ann")
 	for _, route := range []string{"GET /browse", "GET /retrieve?id=1", "GET /retrieveProducts", "POST /search", "POST ", "DELETE ", "POST /init", "POST /rename", "POST /updateAcl", "POST /updateLabels"} {
 		method, path, _ := strings.Cut(route, " ")
 		for _, authorization := range []string{"", "Bearer nonsense", "Bearer " + ann.token + "x"} {
@@ -746,8 +743,8 @@ func TestUCL13_Errors(t *testing.T) {
 func TestUCL14_Init(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	ann, bob, eve := h.caller("ann"), h.caller("bob"), h.caller("eve")
-	p := ann.project("P", map[*caller]store.Role{bob: store.RoleUser})
+	ann, bob, eve := h.portal("ann"), h.portal("bob"), h.portal("eve")
+	p := ann.project("P", map[*portal]store.Role{bob: store.RoleUser})
 	var wait sync.WaitGroup
 	for range 4 {
 		for _, project := range [][]string{nil, {p}} {
