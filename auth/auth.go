@@ -5,8 +5,9 @@
 // It knows no WebDAV and no routes: the server tells it who is at the other end of
 // the connection (Options.Client) and turns its errors into answers.
 //
-// What is cached is cached under store.Epoch: once a user, key, token, folder or
-// grant may have changed, the rows are read again before a cached answer counts.
+// What is cached is cached under store.Epoch: once a user, key, token, folder, grant or
+// membership may have changed that an answer depends on (store.Changed), the rows are read
+// again before a cached answer counts.
 package auth
 
 import (
@@ -31,11 +32,13 @@ import (
 // records is what this package needs of the store.
 type records interface {
 	Epoch() uint64
+	Changed(since uint64, mine func(store.Touch) bool) (now uint64, changed bool)
 	User(ctx context.Context, id string) (store.User, error)
 	UserByName(ctx context.Context, name string) (store.User, error)
 	Key(ctx context.Context, accessKey string) (store.Key, error)
 	Token(ctx context.Context, id string) (store.Token, error)
 	FoldersOf(ctx context.Context, userID string) ([]store.Mount, error)
+	ProjectIDs(ctx context.Context, userID string) ([]string, error)
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
 	TouchTokens(ctx context.Context, used map[string]store.Used) error
 }
@@ -228,7 +231,7 @@ func (a *Auth) credential(r *http.Request, header string) (store.Principal, erro
 	}
 	sum := a.verified.sum(header)
 	epoch := a.records.Epoch()
-	if e := a.verified.get(sum, a.now()); e != nil && e.epoch == epoch {
+	if e := a.verified.get(sum, a.now()); e != nil && a.current(e, epoch) {
 		a.touch(e, r, client.IP)
 		return e.principal, nil
 	}

@@ -181,6 +181,12 @@ func (w *world) send(method, target string, header map[string]string, body io.Re
 	return res.StatusCode, a
 }
 
+// get sends an Authorization header.
+func (w *world) get(target, authorization string) (int, answer) {
+	w.t.Helper()
+	return w.send("GET", target, map[string]string{"Authorization": authorization}, nil)
+}
+
 // basic sends Basic credentials.
 func (w *world) basic(target, user, password string) (int, answer) {
 	w.t.Helper()
@@ -586,7 +592,7 @@ func TestSEC3_Cache(t *testing.T) {
 			sum := digest{byte(i), byte(i >> 8)}
 			v.put(sum, &entry{verified: noon})
 			sum[2] = 1
-			v.refuse(sum, 1, noon)
+			v.refuse(sum, "", 1, noon)
 		}
 		if len(v.good) != maxVerified || len(v.refused) != maxRefused {
 			t.Errorf("%d good and %d refused, want %d and %d", len(v.good), len(v.refused), maxVerified, maxRefused)

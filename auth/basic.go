@@ -59,12 +59,13 @@ func (a *Auth) verifyBasic(ctx context.Context, sum digest, text string, addr ne
 			return nil, fmt.Errorf("authenticate: %w", err)
 		}
 		if err == nil && user.Name == name && user.PasswordHash == e.hash {
-			e = &entry{principal: principal(user, ""), epoch: epoch, verified: e.verified, hash: e.hash}
+			e = newEntry(principal(user, ""), epoch, e.verified)
+			e.hash = user.PasswordHash
 			a.verified.put(sum, e)
 			return e, nil
 		}
 	}
-	before, still := a.verified.known(sum, epoch, now)
+	before, still := a.known(sum, now)
 	if still {
 		return nil, store.ErrUnauthenticated
 	}
@@ -86,11 +87,12 @@ func (a *Auth) verifyBasic(ctx context.Context, sum digest, text string, addr ne
 		if !before {
 			a.guard.failed(account, addr)
 		}
-		a.verified.refuse(sum, epoch, a.now())
+		a.verified.refuse(sum, user.ID, epoch, a.now())
 		return nil, store.ErrUnauthenticated
 	}
 	a.guard.succeeded(account, addr)
-	e := &entry{principal: principal(user, ""), epoch: epoch, verified: a.now(), hash: user.PasswordHash}
+	e := newEntry(principal(user, ""), epoch, a.now())
+	e.hash = user.PasswordHash
 	a.verified.put(sum, e)
 	return e, nil
 }

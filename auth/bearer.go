@@ -98,7 +98,8 @@ func (a *Auth) token(ctx context.Context, id, secret string) (*entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authenticate: %w", err)
 	}
-	e := &entry{principal: tokenPrincipal(user, t), epoch: epoch, verified: a.now(), expires: t.Expires}
+	e := newEntry(tokenPrincipal(user, t), epoch, a.now())
+	e.expires = t.Expires
 	if e.expired(e.verified) {
 		return nil, errUnusable
 	}

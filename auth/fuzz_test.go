@@ -87,6 +87,8 @@ type empty struct{ records }
 
 func (empty) Epoch() uint64 { return 1 }
 
+func (empty) Changed(uint64, func(store.Touch) bool) (uint64, bool) { return 1, true }
+
 func (empty) UserByName(context.Context, string) (store.User, error) {
 	return store.User{}, fs.ErrNotExist
 }

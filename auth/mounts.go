@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -22,7 +23,7 @@ const maxMountName = 200
 // maxViews bounds the number of principals whose folders are remembered.
 const maxViews = 4096
 
-// views remembers which folders principals see. A view counts while its epoch does.
+// views remembers which folders principals see. A view counts while nothing changes that it shows.
 type views struct {
 	mu sync.RWMutex
 	m  map[viewer]*view
@@ -43,10 +44,12 @@ func viewerOf(p store.Principal) viewer {
 }
 
 type view struct {
-	epoch  uint64
-	mounts []store.Mount  // by name
-	byID   map[string]int // index into mounts
-	byName map[string]int
+	epoch    atomic.Uint64 // the rows were read no earlier than this, or have not changed since
+	userID   string
+	projects []string       // of the user, sorted
+	mounts   []store.Mount  // by name
+	byID     map[string]int // index into mounts
+	byName   map[string]int
 }
 
 // Mounts returns the folders that p sees under /dav/, sorted by name. Usage and
@@ -90,8 +93,12 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 	a.views.mu.RLock()
 	v := a.views.m[who]
 	a.views.mu.RUnlock()
-	if v != nil && v.epoch == epoch {
+	if v != nil && a.shows(v, epoch) {
 		return v, nil
+	}
+	projects, err := a.records.ProjectIDs(ctx, p.UserID)
+	if err != nil {
+		return nil, fmt.Errorf("list projects: %w", err)
 	}
 
 	all, err := a.records.FoldersOf(ctx, p.UserID)
@@ -106,7 +113,9 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 	}
 	nameMounts(p.UserID, mounts)
 	slices.SortFunc(mounts, func(x, y store.Mount) int { return strings.Compare(x.Name, y.Name) })
-	v = &view{epoch: epoch, mounts: mounts, byID: make(map[string]int, len(mounts)), byName: make(map[string]int, len(mounts))}
+	slices.Sort(projects)
+	v = &view{userID: p.UserID, projects: projects, mounts: mounts, byID: make(map[string]int, len(mounts)), byName: make(map[string]int, len(mounts))}
+	v.epoch.Store(epoch)
 	for i, m := range mounts {
 		v.byID[m.Folder.ID] = i
 		v.byName[m.Name] = i
@@ -119,11 +128,36 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 	}
 	if old := a.views.m[who]; old == nil {
 		evict(a.views.m, maxViews)
-	} else if old.epoch > epoch {
+	} else if old.epoch.Load() > epoch {
 		return v, nil // somebody else was later
 	}
 	a.views.m[who] = v
 	return v, nil
+}
+
+// shows says whether v still shows what its user sees.
+func (a *Auth) shows(v *view, epoch uint64) bool {
+	since := v.epoch.Load()
+	if since == epoch {
+		return true
+	}
+	now, changed := a.records.Changed(since, func(t store.Touch) bool {
+		switch t.Kind {
+		case store.TouchUser:
+			return t.ID == v.userID
+		case store.TouchFolder:
+			_, ok := v.byID[t.ID]
+			return ok
+		case store.TouchProject:
+			_, ok := slices.BinarySearch(v.projects, t.ID)
+			return ok
+		}
+		return true
+	})
+	if !changed {
+		v.epoch.Store(now)
+	}
+	return !changed
 }
 
 // nameMounts gives every mount its name (D3). Among equal names the user's own folders

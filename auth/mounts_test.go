@@ -56,6 +56,12 @@ type listing struct {
 
 func (l *listing) Epoch() uint64 { return l.epoch }
 
+func (l *listing) Changed(since uint64, _ func(store.Touch) bool) (uint64, bool) {
+	return l.epoch, since != l.epoch
+}
+
+func (l *listing) ProjectIDs(context.Context, string) ([]string, error) { return nil, nil }
+
 func (l *listing) FoldersOf(context.Context, string) ([]store.Mount, error) {
 	l.asked++
 	return slices.Clone(l.mounts), l.err

@@ -26,11 +26,17 @@ type digest [sha256.Size]byte
 // entry is a verified Authorization header.
 type entry struct {
 	principal store.Principal
-	epoch     uint64    // the rows were read no earlier than this
-	verified  time.Time // in full, with the password hash
-	hash      string    // the user's password hash; "" for a token
-	expires   time.Time // of the token; zero: never
+	epoch     atomic.Uint64 // the rows were read no earlier than this, or have not changed since
+	verified  time.Time     // in full, with the password hash
+	hash      string        // the user's password hash; "" for a token
+	expires   time.Time     // of the token; zero: never
 	touched   atomic.Int64
+}
+
+func newEntry(p store.Principal, epoch uint64, verified time.Time) *entry {
+	e := &entry{principal: p, verified: verified}
+	e.epoch.Store(epoch)
+	return e
 }
 
 // verified remembers Authorization headers: those that were good, and those that were
@@ -47,8 +53,9 @@ type verified struct {
 }
 
 type refusal struct {
-	epoch uint64
-	at    time.Time
+	epoch  uint64
+	userID string // whose password it was not; "" if there was no such user
+	at     time.Time
 }
 
 // keyedHash is a hash with its buffers, so that a request needs no new ones.
@@ -90,8 +97,23 @@ func (v *verified) sum(text string) digest {
 	return d
 }
 
+// current says whether nothing has changed that e depends on.
+func (a *Auth) current(e *entry, epoch uint64) bool {
+	since := e.epoch.Load()
+	if since == epoch {
+		return true
+	}
+	now, changed := a.records.Changed(since, func(t store.Touch) bool {
+		return t.Kind == store.TouchUser && t.ID == e.principal.UserID
+	})
+	if !changed {
+		e.epoch.Store(now)
+	}
+	return !changed
+}
+
 // get returns the entry of a header that was verified lately, else nil. The caller
-// compares the epoch.
+// asks whether it is current.
 func (v *verified) get(sum digest, now time.Time) *entry {
 	v.mu.RLock()
 	e := v.good[sum]
@@ -118,22 +140,28 @@ func (v *verified) put(sum digest, e *entry) {
 
 // known says whether a header was refused lately, and whether nothing has changed
 // since, so that it would be refused again.
-func (v *verified) known(sum digest, epoch uint64, now time.Time) (before, still bool) {
+func (a *Auth) known(sum digest, now time.Time) (before, still bool) {
+	v := a.verified
 	v.mu.RLock()
-	defer v.mu.RUnlock()
 	r, ok := v.refused[sum]
-	before = ok && now.Sub(r.at) < verifiedFor
-	return before, before && r.epoch == epoch
+	v.mu.RUnlock()
+	if !ok || now.Sub(r.at) >= verifiedFor {
+		return false, false
+	}
+	_, changed := a.records.Changed(r.epoch, func(t store.Touch) bool {
+		return t.Kind == store.TouchUser && (r.userID == "" || t.ID == r.userID)
+	})
+	return true, !changed
 }
 
-func (v *verified) refuse(sum digest, epoch uint64, now time.Time) {
+func (v *verified) refuse(sum digest, userID string, epoch uint64, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	delete(v.good, sum)
 	if _, ok := v.refused[sum]; !ok {
 		evict(v.refused, maxRefused)
 	}
-	v.refused[sum] = refusal{epoch: epoch, at: now}
+	v.refused[sum] = refusal{epoch: epoch, userID: userID, at: now}
 }
 
 // sweep forgets what is too old to count, once a minute.

@@ -222,6 +222,11 @@ func (s *Store) CreateFolders(ctx context.Context, all []NewFolder) ([]Folder, e
 }
 
 func (t tx) createFolder(ctx context.Context, n NewFolder) error {
+	if n.ProjectID != "" {
+		t.touch(TouchProject, n.ProjectID)
+	} else {
+		t.touch(TouchUser, n.OwnerID)
+	}
 	if _, err := t.user(n.OwnerID); err != nil {
 		return named(convert(err), "user", n.OwnerID)
 	}
@@ -404,6 +409,7 @@ func (s *Store) PendingFolders(ctx context.Context) ([]Folder, error) {
 // changed means fs.ErrNotExist.
 func (s *Store) changeFolder(ctx context.Context, k kind, query, id string, args ...any) error {
 	return named(s.write(ctx, k, func(t tx) error {
+		t.touch(TouchFolder, id)
 		return oneRow(t.exec(query, append([]any{id}, args...)...))
 	}), "folder", id)
 }
@@ -434,6 +440,7 @@ func (s *Store) SetFolderLimits(ctx context.Context, id string, maxBytes, maxFil
 		return err
 	}
 	return named(s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchFolder, id)
 		if err := oneRow(t.exec(`UPDATE folders SET max_bytes = $2, max_files = $3 WHERE id = $1 AND deleted = 0`,
 			id, maxBytes, maxFiles)); err != nil {
 			return err
@@ -468,6 +475,7 @@ func (s *Store) RenameFolders(ctx context.Context, all []Rename) error {
 }
 
 func (t tx) renameFolder(ctx context.Context, n Rename) error {
+	t.touch(TouchFolder, n.ID)
 	f, err := t.livingFolder(n.ID)
 	if err != nil {
 		return err
@@ -500,6 +508,10 @@ func (s *Store) SetFolderOptions(ctx context.Context, id string, cloneable *bool
 		f, err := t.livingFolder(id)
 		if err != nil {
 			return err
+		}
+		t.touch(TouchFolder, id)
+		if f.ProjectID != "" {
+			t.touch(TouchProject, f.ProjectID) // members may see it now
 		}
 		detail := map[string]any{}
 		if cloneable != nil && f.Cloneable != *cloneable {
@@ -579,6 +591,9 @@ func (s *Store) DeleteFolder(ctx context.Context, id string, purge time.Time) er
 		if purge.Before(now) {
 			purge = now // also where it is zero, which would read as "not set"
 		}
+		if err := t.touchFolder(id); err != nil {
+			return err
+		}
 		if err := oneRow(t.exec(`UPDATE folders SET deleted = $2, purge = $3 WHERE id = $1 AND deleted = 0`,
 			id, micros(now), micros(purge))); err != nil {
 			return err
@@ -621,6 +636,9 @@ func (t tx) emptyFolder(id string) error {
 // it, once its bytes are gone. fs.ErrNotExist if there is none or it is alive.
 func (s *Store) PurgeFolder(ctx context.Context, id string) error {
 	return named(s.write(ctx, announced, func(t tx) error {
+		if err := t.touchFolder(id); err != nil {
+			return err
+		}
 		if err := oneRow(t.exec(`UPDATE folders SET purge = purge WHERE id = $1 AND deleted <> 0`, id)); err != nil {
 			return err
 		}

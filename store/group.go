@@ -42,6 +42,7 @@ func (s *Store) CreateGroup(ctx context.Context, projectID, title string) (Group
 		return Group{}, err
 	}
 	err = s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchProject, projectID)
 		if _, err := t.project(projectID); err != nil {
 			return named(convert(err), "project", projectID)
 		}
@@ -69,12 +70,18 @@ func (s *Store) Groups(ctx context.Context, projectID string, part Range) ([]Gro
 		projectID, part.Skip, part.limit()))(scanGroup)
 }
 
-// changeGroup runs fn for a group that is there, and notes what fn did: nothing, if its action is "".
-func (s *Store) changeGroup(ctx context.Context, id string, fn func(tx, Group) (event, error)) error {
+// changeGroup runs fn, which is about userID or else about all members, for a group that is there, and notes
+// what fn did: nothing, if its action is "".
+func (s *Store) changeGroup(ctx context.Context, id, userID string, fn func(tx, Group) (event, error)) error {
 	return named(s.write(ctx, announced, func(t tx) error {
 		g, err := t.group(id)
 		if err != nil {
 			return err
+		}
+		if userID != "" {
+			t.touch(TouchUser, userID)
+		} else {
+			t.touch(TouchProject, g.ProjectID)
 		}
 		e, err := fn(t, g)
 		if err != nil || e.action == "" {
@@ -91,7 +98,7 @@ func (s *Store) RenameGroup(ctx context.Context, id, title string) error {
 	if err != nil {
 		return err
 	}
-	return s.changeGroup(ctx, id, func(t tx, g Group) (event, error) {
+	return s.changeGroup(ctx, id, "", func(t tx, g Group) (event, error) {
 		if g.Title == title {
 			return event{}, nil
 		}
@@ -102,7 +109,7 @@ func (s *Store) RenameGroup(ctx context.Context, id, title string) error {
 
 // DeleteGroup removes a group and what was granted to it; fs.ErrNotExist.
 func (s *Store) DeleteGroup(ctx context.Context, id string) error {
-	return s.changeGroup(ctx, id, func(t tx, g Group) (event, error) {
+	return s.changeGroup(ctx, id, "", func(t tx, g Group) (event, error) {
 		_, err := t.exec(`DELETE FROM project_groups WHERE id = $1`, id)
 		return event{action: "group.delete", subject: g.Title}, err
 	})
@@ -119,7 +126,7 @@ func (s *Store) GroupMembers(ctx context.Context, groupID string, part Range) ([
 // AddGroupMember takes a member of the group's project into the group; one who is in it stays.
 // fs.ErrNotExist for an unknown group or user, fs.ErrInvalid for a user who is not a member of the project.
 func (s *Store) AddGroupMember(ctx context.Context, groupID, userID string) error {
-	return s.changeGroup(ctx, groupID, func(t tx, g Group) (event, error) {
+	return s.changeGroup(ctx, groupID, userID, func(t tx, g Group) (event, error) {
 		u, err := t.user(userID)
 		if err != nil {
 			return event{}, named(convert(err), "user", userID)
@@ -141,7 +148,7 @@ func (s *Store) AddGroupMember(ctx context.Context, groupID, userID string) erro
 
 // RemoveGroupMember takes a user out of a group; fs.ErrNotExist for one who is not in it.
 func (s *Store) RemoveGroupMember(ctx context.Context, groupID, userID string) error {
-	return s.changeGroup(ctx, groupID, func(t tx, g Group) (event, error) {
+	return s.changeGroup(ctx, groupID, userID, func(t tx, g Group) (event, error) {
 		u, err := t.user(userID)
 		if err != nil {
 			return event{}, named(convert(err), "user", userID)

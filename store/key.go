@@ -36,6 +36,7 @@ func (s *Store) CreateKey(ctx context.Context, k Key) (Key, error) {
 	}
 	k.Created, k.LastUsed = s.now().UTC().Truncate(time.Microsecond), time.Time{}
 	err := s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchUser, k.UserID)
 		u, err := t.user(k.UserID)
 		if err != nil {
 			return named(convert(err), "user", k.UserID)
@@ -79,11 +80,12 @@ func (s *Store) Keys(ctx context.Context) ([]Key, error) {
 // DeleteKey removes a key; fs.ErrNotExist.
 func (s *Store) DeleteKey(ctx context.Context, accessKey string) error {
 	return named(s.write(ctx, announced, func(t tx) error {
-		var user string
-		err := t.get(`SELECT u.name FROM keys k JOIN users u ON u.id = k.user_id WHERE k.access_key = $1`, []any{accessKey}, &user)
+		var user, userID string
+		err := t.get(`SELECT u.name, u.id FROM keys k JOIN users u ON u.id = k.user_id WHERE k.access_key = $1`, []any{accessKey}, &user, &userID)
 		if err != nil {
 			return err
 		}
+		t.touch(TouchUser, userID)
 		if _, err := t.exec(`DELETE FROM keys WHERE access_key = $1`, accessKey); err != nil {
 			return err
 		}

@@ -38,6 +38,7 @@ func (s *Store) SetLabels(ctx context.Context, all []FolderLabels) error {
 	}
 	return s.write(ctx, announced, func(t tx) error {
 		for i, n := range all {
+			t.touch(TouchFolder, n.ID)
 			if err := oneRow(t.exec(`UPDATE folders SET labels = $2 WHERE id = $1 AND deleted = 0`, n.ID, texts[i])); err != nil {
 				return &ItemError{i, named(convert(err), "folder", n.ID)}
 			}

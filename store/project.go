@@ -127,6 +127,7 @@ func (s *Store) CreateProject(ctx context.Context, p Project, piID string) (Proj
 	}
 	p.Created = s.now().UTC().Truncate(time.Microsecond)
 	err = s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchUser, piID)
 		pi, err := t.user(piID)
 		if err != nil {
 			return named(convert(err), "user", piID)
@@ -180,6 +181,11 @@ func (s *Store) ProjectsOf(ctx context.Context, userID string, part Range) ([]Me
 	return collect[Membership](s.reads.QueryContext(ctx, selectProjectsOf, userID, part.Skip, part.limit()))(scanMembership)
 }
 
+// ProjectIDs returns the IDs of the projects that a user is a member of.
+func (s *Store) ProjectIDs(ctx context.Context, userID string) ([]string, error) {
+	return collect[string](s.reads.QueryContext(ctx, `SELECT project_id FROM members WHERE user_id = $1`, userID))(scanString)
+}
+
 // ProjectChange is what to change about a project; nil leaves a thing as it is.
 type ProjectChange struct {
 	Title  *string
@@ -203,6 +209,7 @@ func (s *Store) ChangeProject(ctx context.Context, id string, c ProjectChange) (
 	}
 	var p Project
 	err := s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchProject, id)
 		var err error
 		if p, err = t.project(id); err != nil {
 			return err
@@ -244,6 +251,7 @@ func (s *Store) DeleteProject(ctx context.Context, id string, deleteFolders bool
 		if err != nil {
 			return err
 		}
+		t.touchAll()
 		if deleteFolders {
 			ids, err := collect[string](t.query(`SELECT id FROM folders WHERE project_id = $1`, id))(scanString)
 			if err != nil {
@@ -328,6 +336,7 @@ func (s *Store) SetMember(ctx context.Context, projectID, userID string, role Ro
 		return err
 	}
 	return s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchUser, userID)
 		if _, err := t.project(projectID); err != nil {
 			return named(convert(err), "project", projectID)
 		}
@@ -355,6 +364,7 @@ func (s *Store) SetMember(ctx context.Context, projectID, userID string, role Ro
 // member; fs.ErrInvalid for the last RolePI.
 func (s *Store) RemoveMember(ctx context.Context, projectID, userID string) error {
 	return s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchUser, userID)
 		role, err := t.role(projectID, userID)
 		if err != nil {
 			return err

@@ -45,9 +45,10 @@ type Options struct {
 // Besides the errors that a method names, each may return ErrBusy (another
 // process kept the database for seconds), ErrOffline and ErrNoSpace.
 type Store struct {
-	now   func() time.Time
-	reads *sql.DB
-	epoch atomic.Uint64
+	now     func() time.Time
+	reads   *sql.DB
+	epoch   atomic.Uint64 // that of touches, to be read without its lock
+	touches touches
 
 	mu    sync.Mutex // guards queue
 	queue []*job
@@ -153,7 +154,7 @@ func (s *Store) Ping(ctx context.Context) error {
 // limits may have changed; usage, dirty marks and times of last use do not count.
 // A change made through this Store has raised it when the changing call returns,
 // one by another process when Poll has seen it. What was read after a call of
-// Epoch is good for as long as Epoch returns the same.
+// Epoch is good for as long as Epoch returns the same, or Changed says so.
 func (s *Store) Epoch() uint64 { return s.epoch.Load() }
 
 // Poll says whether another process has changed the database since the last
@@ -177,7 +178,7 @@ func (s *Store) Poll(ctx context.Context) (changed bool, err error) {
 	changed = v != s.version
 	s.version = v
 	if changed {
-		s.epoch.Add(1)
+		s.raise(nil)
 	}
 	return changed, nil
 }
@@ -188,7 +189,7 @@ type kind uint8
 const (
 	relaxed   kind = iota // survives the end of the process; may be lost with the power
 	durable               // on the disk when the call returns
-	announced             // durable, and raises Epoch
+	announced             // durable, and raises Epoch; says by tx.touch what it is about
 )
 
 // job is one caller's write, waiting for its turn.
@@ -198,6 +199,8 @@ type job struct {
 	fn   func(tx) error
 	err  error
 	done chan struct{} // closed when err is final
+
+	touched []Touch
 }
 
 // write runs fn in a transaction and commits if fn returns nil. Every write uses
@@ -258,8 +261,12 @@ func (s *Store) flush() {
 	err := errors.New("write broken off") // stays if a job panics
 	defer func() {
 		for _, j := range jobs {
-			if j.kind == announced {
-				s.epoch.Add(1) // after an error too: nobody knows for sure
+			// What refused by itself was undone. After any other error nobody knows for sure.
+			if j.kind == announced && (j.err == nil || len(j.touched) > 0) {
+				if len(j.touched) > maxTouches {
+					j.touched = nil
+				}
+				s.raise(j.touched)
 			}
 			if j.err == nil {
 				j.err = err
@@ -282,7 +289,7 @@ func (s *Store) commit(jobs []*job) error {
 	if err := s.setFull(slices.ContainsFunc(jobs, func(j *job) bool { return j.kind != relaxed })); err != nil {
 		return err
 	}
-	t := tx{s}
+	t := tx{s: s}
 	if _, err := t.exec(`BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
@@ -293,6 +300,7 @@ func (s *Store) commit(jobs []*job) error {
 		}
 	}()
 	for _, j := range jobs {
+		t.job = j
 		if j.one {
 			j.err = convert(j.fn(t))
 			if j.err != nil && !errors.Is(j.err, fs.ErrNotExist) && !errors.Is(j.err, fs.ErrExist) {
@@ -346,7 +354,10 @@ func (s *Store) setFull(full bool) error {
 // tx is a write transaction, as a job sees it. Its statements are prepared once
 // and kept, so their texts must be constants. It has no context: writes are
 // short, and one caller's end must not break off what others wait for.
-type tx struct{ s *Store }
+type tx struct {
+	s   *Store
+	job *job
+}
 
 func (t tx) stmt(query string) (*sql.Stmt, error) {
 	if st := t.s.stmts[query]; st != nil {

@@ -161,6 +161,7 @@ func (s *Store) CreateToken(ctx context.Context, k Token) (Token, error) {
 	}
 	k.Created, k.LastUsed = k.Created.UTC().Truncate(time.Microsecond), time.Time{}
 	err = s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchUser, k.UserID)
 		u, err := t.user(k.UserID)
 		if err != nil {
 			return named(convert(err), "user", k.UserID)
@@ -331,6 +332,7 @@ func (t tx) deleteToken(ctx context.Context, id string) error {
 	if err != nil {
 		return convert(err)
 	}
+	t.touch(TouchUser, k.UserID)
 	if _, err := t.exec(`DELETE FROM tokens WHERE id = $1`, id); err != nil {
 		return err
 	}
@@ -342,6 +344,7 @@ func (t tx) deleteToken(ctx context.Context, id string) error {
 // It returns their number.
 func (s *Store) EndSessions(ctx context.Context, userID, keep string) (n int, err error) {
 	err = s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchUser, userID)
 		n, err = t.endSessions(ctx, userID, keep)
 		return err
 	})
@@ -373,7 +376,9 @@ func (s *Store) SweepTokens(ctx context.Context, now, idle time.Time) (bool, err
 		return false, convert(err)
 	}
 	return true, s.write(ctx, announced, func(t tx) error {
-		_, err := t.exec(`DELETE`+old, micros(now), micros(idle))
+		owners, err := collect[string](t.query(`DELETE`+old+` RETURNING user_id`, micros(now), micros(idle)))(scanString)
+		slices.Sort(owners)
+		t.touch(TouchUser, slices.Compact(owners)...)
 		return err
 	})
 }

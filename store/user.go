@@ -89,6 +89,7 @@ func (s *Store) CreateUser(ctx context.Context, u User) (User, error) {
 	}
 	u.Created = s.now().UTC().Truncate(time.Microsecond)
 	err = s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchUser, u.ID)
 		_, err := t.exec(`INSERT INTO users (id, name, email, admin, password_hash, max_folders, max_bytes, max_files, created)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, u.ID, u.Name, u.Email, u.Admin, u.PasswordHash,
 			u.Limits.MaxFolders, u.Limits.MaxBytes, u.Limits.MaxFiles, micros(u.Created))
@@ -142,6 +143,7 @@ func (s *Store) ChangePasswordHash(ctx context.Context, userID, old, hash, keep 
 }
 
 func (t tx) setPassword(ctx context.Context, userID, hash, keep string) error {
+	t.touch(TouchUser, userID)
 	u, err := t.user(userID)
 	if err != nil {
 		return convert(err)
@@ -161,6 +163,12 @@ func (s *Store) SetUserLimits(ctx context.Context, userID string, l Limits) erro
 		return err
 	}
 	return named(s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchUser, userID)
+		folders, err := collect[string](t.query(`SELECT id FROM folders WHERE owner_id = $1`, userID))(scanString)
+		if err != nil {
+			return err
+		}
+		t.touch(TouchFolder, folders...) // others who see them remember these limits
 		return oneRow(t.exec(`UPDATE users SET max_folders = $2, max_bytes = $3, max_files = $4 WHERE id = $1`,
 			userID, l.MaxFolders, l.MaxBytes, l.MaxFiles))
 	}), "user", userID)
@@ -185,6 +193,7 @@ func (s *Store) DeleteUser(ctx context.Context, userID, transferTo string, delet
 		if err != nil {
 			return err
 		}
+		t.touchAll()
 		var others int
 		if err := t.get(`SELECT COUNT(*) FROM users WHERE admin AND id <> $1`, []any{userID}, &others); err != nil {
 			return err
