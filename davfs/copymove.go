@@ -7,7 +7,7 @@ import (
 )
 
 // serveCopyMove copies or renames (RFC 4918, sections 9.8 and 9.9).
-func (h *Handler) serveCopyMove(q *request) error {
+func (h *Handler) serveCopyMove(q *request) (err error) {
 	head := q.r.Header
 	overwrite, err := parseOverwrite(head.Get("Overwrite"))
 	if err != nil {
@@ -39,6 +39,10 @@ func (h *Handler) serveCopyMove(q *request) error {
 	defer to.close()
 	if to.tree == nil {
 		return errManaged
+	}
+	if to.own {
+		u := h.begin(q, to.tree)
+		defer func() { u.end(q.r.Method, err == nil, to.tree.lastUse()) }()
 	}
 	q.note(davRoot + "/" + member(to.tree.f.id, to.name))
 	place := Place{Tree: to.tree, Name: to.name}

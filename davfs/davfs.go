@@ -118,9 +118,12 @@ type FS struct {
 	listings listingCache
 	start    int64 // of this run, ns since 1970
 
+	useCount atomic.Int64 // clients in davUses
+
 	mu       sync.Mutex
 	folders  map[string]*folder     // open ones
 	closed   map[string]store.Usage // of folders that were open since the start: newer than rows that somebody remembers
+	davUses  map[string]*folderUses // by folder ID; also of folders that were closed lately
 	opening  map[string]chan struct{}
 	mostOpen int // folders that stay open without a use: each is a descriptor, and uploads need some too
 
@@ -178,7 +181,7 @@ func New(st *store.Store, o Options) (*FS, error) {
 	}
 	d := &FS{
 		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), sums: newSumTable(st), start: o.Now().UnixNano(),
-		folders: make(map[string]*folder), closed: make(map[string]store.Usage), opening: make(map[string]chan struct{}),
+		folders: make(map[string]*folder), closed: make(map[string]store.Usage), davUses: make(map[string]*folderUses), opening: make(map[string]chan struct{}),
 		sweep: make(chan struct{}, 1), counting: make(chan struct{}, 2), mostOpen: openFiles() / 4,
 		kept: keptUploads{all: make(map[string]*pending), count: make(map[string]int), lent: make(map[string]int64), past: make(map[string]pastUpload)},
 	}
@@ -341,6 +344,7 @@ func (d *FS) bury(ctx context.Context, id string) error {
 	f := d.folders[id]
 	delete(d.folders, id)
 	delete(d.closed, id)
+	d.dropUses(id)
 	d.mu.Unlock()
 	if f != nil {
 		f.retire(ctx)

@@ -38,6 +38,8 @@ type folder struct {
 	opened time.Time    // this time; an epoch of collection ETags
 	used   atomic.Int64 // last use by a request, ns since 1970; 0: none since opened
 
+	davUses atomic.Pointer[folderUses] // nil: not used over WebDAV since opened
+
 	changeMu  sync.Mutex
 	running   int       // changes that run
 	marked    bool      // dirty in SQL

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -42,7 +43,9 @@ type HandlerOptions struct {
 	// ChallengeAgents are parts of User-Agent headers: whose OPTIONS come without
 	// credentials, gets 401 (MET-2). Some clients sign in only when asked so early.
 	ChallengeAgents []string
-	Log             *slog.Logger
+	// Address says where a request comes from; nil: that is not noted.
+	Address func(*http.Request) netip.Addr
+	Log     *slog.Logger
 }
 
 // Handler serves WebDAV for everything at and below /dav, the principals at /principals, and
@@ -86,6 +89,7 @@ type request struct {
 	name   string      // in the tree, spelled as on disk
 	ifh    ifHeader
 	tokens []string
+	using  using
 }
 
 // methods are those that Davit knows (RFC 9110, RFC 4918).
@@ -129,10 +133,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveOptions(w)
 		return
 	}
-	defer func() { q.tree.Close() }() // also when a broken download ends in a panic
-	if err := h.serve(&q); err != nil {
+	granted := false
+	defer func() { // also when a broken download ends in a panic
+		q.tree.Close()
+		q.using.end(r.Method, granted, q.tree.lastUse())
+	}()
+	err := h.serve(&q)
+	if err != nil {
 		h.fail(&q, err)
 	}
+	granted = err == nil || errors.Is(err, errNotModified)
 }
 
 // serveOptions answers alike for every path, without a look at the store (MET-1, MET-2).
@@ -196,6 +206,7 @@ func (h *Handler) serve(q *request) (err error) {
 		if q.tree, err = h.d.Tree(r.Context(), q.p, q.mount); err != nil {
 			return err
 		}
+		q.using = h.begin(q, q.tree)
 		q.name = q.tree.Resolve(q.path.Name)
 	}
 	q.note("")

@@ -1,10 +1,12 @@
 package davfs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -540,6 +542,26 @@ func (t *lockTable) eachCovering(name string, fn func(*heldLock)) *lockSpot {
 		fn(h)
 	}
 	return spot
+}
+
+// all returns the locks that are held, by path.
+func (t *lockTable) all() []store.Lock {
+	if t.held.Load() == 0 {
+		return nil
+	}
+	now := t.o.now()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var locks []store.Lock
+	for _, h := range t.byToken {
+		if t.active(h, now) && !h.pending {
+			locks = append(locks, h.Lock)
+		}
+	}
+	slices.SortFunc(locks, func(a, b store.Lock) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), a.Created.Compare(b.Created), strings.Compare(a.Token, b.Token))
+	})
+	return locks
 }
 
 // near says whether a lock, active or not, may cover the collection at name or anything below it.

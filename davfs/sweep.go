@@ -291,6 +291,7 @@ func (d *FS) closeIdle() {
 			f.close()
 		}
 	}
+	d.forgetUses(now)
 }
 
 // Finding is one thing that Check found wrong.

@@ -90,6 +90,14 @@ func (t *Tree) Close() {
 	}
 }
 
+// lastUse is when a request last used the folder, in ns since 1970.
+func (t *Tree) lastUse() int64 {
+	if t == nil {
+		return 0
+	}
+	return t.f.used.Load()
+}
+
 // Resolve finds the spelling on disk of a name (D24): only a segment that is not ASCII and
 // missing is tried in the other normal forms. What does not exist comes back in NFC, as new names are stored.
 func (t *Tree) Resolve(name string) string {

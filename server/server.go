@@ -87,6 +87,7 @@ func New(dataDir string, cfg *Config, p Parts) *Server {
 		MaxFileSize:   int64(cfg.DAV.MaxFileSize),
 		InfiniteDepth: cfg.DAV.InfiniteDepth, MissingDepthOne: cfg.DAV.MissingDepth1,
 		ChallengeAgents: cfg.DAV.Challenge,
+		Address:         func(r *http.Request) netip.Addr { return p.Peers.Client(r).IP },
 		Log:             p.Log.Logger,
 	})
 	s.cross = http.NewCrossOriginProtection()
