@@ -23,6 +23,10 @@ type Chunk struct {
 	Hash      hash.Hash // with Sum, the checksum of Body; nil: none
 	Sum       []byte
 	Max       int64 // bytes that a file may have; 0: any
+
+	// Again says that the client may send again what it has sent before: it cannot ask how far the upload is. Such bytes
+	// are written over those that are there, and a chunk that is there already is none too many. Without Hash only.
+	Again bool
 }
 
 // AppendPending takes a chunk of an upload that the tree's principal began. With the last byte the
@@ -59,6 +63,9 @@ func (t *Tree) again(was Pending, c Chunk) error {
 	if err := t.may(store.Write); err != nil {
 		return err
 	}
+	if c.Again && c.Offset <= was.Offset && c.Announced >= 0 && c.Announced <= was.Offset-c.Offset {
+		return nil // it has come, though its answer was lost
+	}
 	if c.Offset != was.Offset {
 		return &OffsetError{was.Offset}
 	}
@@ -71,7 +78,7 @@ func (t *Tree) again(was Pending, c Chunk) error {
 // append does the work of AppendPending, in turn.
 func (t *Tree) append(ctx context.Context, u *pending, mine *pendingTurn, c Chunk) (Pending, error) {
 	d := t.f.d
-	if c.Offset != u.size {
+	if c.Offset != u.size && !(c.Again && c.Offset < u.size) {
 		return u.view(), &OffsetError{u.size}
 	}
 	changed := u.row
@@ -95,7 +102,7 @@ func (t *Tree) append(ctx context.Context, u *pending, mine *pendingTurn, c Chun
 		most = changed.Length
 	}
 	bounded := c.Max > 0 || changed.Length >= 0
-	if bounded && c.Announced > most-u.size {
+	if bounded && c.Announced > most-c.Offset {
 		return u.view(), ErrTooLong
 	}
 	s, size, err := t.f.fs.Keep(changed.ID, false)
@@ -129,7 +136,7 @@ func (t *Tree) append(ctx context.Context, u *pending, mine *pendingTurn, c Chun
 // receivePending takes the body, until most bytes are there, and makes durable what it keeps of it.
 func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn, s *staged, c Chunk, most int64) (fault error) {
 	d := t.f.d
-	start, size := u.size, u.size
+	start, size, old := c.Offset, c.Offset, u.size // more than start is old if the client sends something again
 	sure := d.o.Sync != SyncNone
 	row := u.row
 	if c.Hash != nil && c.Announced != 0 {
@@ -157,7 +164,7 @@ func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn
 			fault = ErrTooLong
 		case n > 0:
 			if row.Length < 0 {
-				if fault = u.reserve(t.f.ledger, size+int64(n)); fault != nil {
+				if fault = u.reserve(t.f.ledger, max(old, size+int64(n))); fault != nil {
 					break
 				}
 			}
@@ -167,7 +174,7 @@ func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn
 			var wrote int
 			wrote, fault = s.file.Write(part)
 			size += int64(wrote)
-			if c.Hash == nil {
+			if c.Hash == nil && size > old {
 				u.mu.Lock()
 				u.size = size
 				u.promise(t.f.d.volume)
@@ -184,15 +191,16 @@ func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn
 	if c.Announced >= 0 && size-start != c.Announced && fault == nil {
 		fault = ErrBroken
 	}
-	keep := size
+	keep := max(size, old)
+	size = keep
 	switch {
 	case errors.Is(fault, ErrTooLong):
-		keep = start
+		keep = old
 	case c.Hash == nil:
 	case fault != nil:
-		keep = start
+		keep = old
 	case subtle.ConstantTimeCompare(c.Hash.Sum(nil), c.Sum) != 1:
-		fault, keep = ErrChecksum, start
+		fault, keep = ErrChecksum, old
 	}
 	if keep < size {
 		if err := s.file.Truncate(keep); err != nil {
@@ -204,7 +212,7 @@ func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn
 			return errors.Join(fault, err)
 		}
 	}
-	if full := keep == row.Length && fault == nil; keep > start && sure && (!full || c.Hash != nil) { // else its commit syncs it
+	if full := keep == row.Length && fault == nil; (keep > old || start < old) && sure && (!full || c.Hash != nil) { // else its commit syncs it
 		if err := s.file.Sync(); err != nil {
 			return errors.Join(fault, err)
 		}
@@ -213,10 +221,10 @@ func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn
 	u.size = keep
 	u.promise(d.volume)
 	u.mu.Unlock()
-	if keep > start || row.Solid >= 0 {
+	if keep > old || start < old || row.Solid >= 0 {
 		wasSolid := row.Solid >= 0
 		row.Solid = -1
-		if keep > start {
+		if keep > old || start < old {
 			row.Expires = d.now().UTC().Truncate(time.Microsecond).Add(d.o.UploadExpiry)
 		}
 		if err := d.savePending(ctx, u, row, sure && wasSolid); err != nil {
@@ -238,8 +246,10 @@ func (t *Tree) complete(ctx context.Context, u *pending, s *staged) (Pending, er
 		}
 		return u.view(), err
 	}
+	how := conflictOf(u.row)
+	renames := how != nil && how.renames()
 	mode := uint32(t.f.root.modes.File.Perm())
-	if exists {
+	if exists && !renames {
 		mode = cur.Mode // PUT-8
 	}
 	var mtime time.Time
@@ -252,7 +262,15 @@ func (t *Tree) complete(ctx context.Context, u *pending, s *staged) (Pending, er
 	if err != nil {
 		return u.view(), err
 	}
-	_, err = up.place(ctx, &made)
+	if renames {
+		name, err = t.free(name, false, func(at string) error {
+			up.name = at
+			_, err := up.place(ctx, &made)
+			return err
+		})
+	} else {
+		_, err = up.place(ctx, &made)
+	}
 	if err != nil && up.staged != nil {
 		return u.view(), err // nothing was changed
 	}
@@ -260,7 +278,7 @@ func (t *Tree) complete(ctx context.Context, u *pending, s *staged) (Pending, er
 	u.reserved = up.reserved // settled
 	u.mu.Unlock()
 	v := u.view()
-	v.Done = true
+	v.Done, v.Path = true, name
 	past := &v
 	if err != nil {
 		past = nil // the file is there, but perhaps not for good: nobody may be told that all is well

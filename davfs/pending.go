@@ -57,6 +57,10 @@ type NewPending struct {
 	IfMatch        []string  // lines of the headers; asked now and at the end
 	IfNoneMatch    []string
 	Metadata       string // kept for the client as it is
+
+	// Conflict says what becomes of the upload if its name is taken, now or at the end; nil: the conditions
+	// alone do, and a file is replaced.
+	Conflict *Conflict
 }
 
 // Pending is a pending upload as its owner may see it.
@@ -70,6 +74,7 @@ type Pending struct {
 	Metadata string
 	Created  time.Time
 	Expires  time.Time
+	Conflict *Conflict
 }
 
 // pending is one of them. Whoever changes it, but for the turn itself, has the turn.
@@ -91,15 +96,28 @@ func (u *pending) view() Pending {
 	defer u.mu.Unlock()
 	r := u.row
 	return Pending{ID: r.ID, FolderID: r.FolderID, Path: r.Path, Length: r.Length, Offset: u.size,
-		Metadata: r.Metadata, Created: r.Created, Expires: r.Expires}
+		Metadata: r.Metadata, Created: r.Created, Expires: r.Expires, Conflict: conflictOf(r)}
+}
+
+// conflictOf is what an upload does with a name that is taken; nil if its conditions tell.
+func conflictOf(row store.Upload) *Conflict {
+	if row.Conflict == 0 {
+		return nil
+	}
+	c := Conflict(row.Conflict - 1)
+	return &c
 }
 
 // pendingClaim are the conditions of the upload's beginning. No lock tokens: the APIs submit none (D21).
 func pendingClaim(row store.Upload) Claim {
-	if row.IfMatch == "" && row.IfNoneMatch == "" {
+	how := conflictOf(row)
+	if row.IfMatch == "" && row.IfNoneMatch == "" && how == nil {
 		return Claim{}
 	}
 	return Claim{Check: func(exists bool, cur Info) error {
+		if exists && how != nil && *how != Replace {
+			return fs.ErrExist // who renames tries another name
+		}
 		etag := ""
 		if exists {
 			etag = cur.ETag()
@@ -130,12 +148,22 @@ func (t *Tree) BeginPending(ctx context.Context, n NewPending) (Pending, error) 
 	if err != nil {
 		return Pending{}, err
 	}
+	asked := name
+	if n.Conflict != nil && n.Conflict.renames() && exists {
+		if name, err = t.free(name, false, func(string) error { return nil }); err != nil {
+			return Pending{}, err
+		}
+		exists = false
+	}
 	d := t.f.d
 	now := d.now().UTC().Truncate(time.Microsecond)
 	row := store.Upload{
-		ID: rand.Text(), FolderID: t.f.id, UserID: t.p.UserID, Path: name, Length: n.Length, Fresh: !exists, MTime: -1,
+		ID: rand.Text(), FolderID: t.f.id, UserID: t.p.UserID, Path: asked, Length: n.Length, Fresh: !exists, MTime: -1,
 		IfMatch: strings.Join(n.IfMatch, ","), IfNoneMatch: strings.Join(n.IfNoneMatch, ","), Metadata: n.Metadata,
 		Solid: -1, Created: now, Expires: now.Add(d.o.UploadExpiry),
+	}
+	if n.Conflict != nil {
+		row.Conflict = 1 + int64(*n.Conflict)
 	}
 	if exists {
 		row.Base = cur.Size

@@ -215,6 +215,22 @@ func (q *quotaFS) Trash(name string) (*staged, error) {
 	return s, nil
 }
 
+// replaceTree puts the staged directory, which is empty, in the place of the directory at name, and moves that out of
+// the folder as Trash does. The new one takes the room of the old one's own.
+func (q *quotaFS) replaceTree(s *staged, name string) (*staged, error) {
+	counts := q.ledger.spoil()
+	if err := q.fileSystem.Exchange(s, name); err != nil {
+		return nil, err
+	}
+	old := &staged{vol: s.vol, dir: s.vol.trashDir, root: s.vol.trash, base: tempName(), tree: true, counts: counts, stays: 1}
+	s.vol.hold(old.base)
+	if err := renameat2(int(s.dir.Fd()), s.base, int(old.dir.Fd()), old.base, 0); err != nil {
+		s.vol.unhold(old.base)
+		return nil, errors.Join(pathError("remove", name, err), q.fileSystem.Exchange(s, name))
+	}
+	return old, nil
+}
+
 // credit counts a directory that Trash took out and gives its room back. For a file that is done.
 func (q *quotaFS) credit(s *staged) error {
 	if !s.tree {
@@ -230,7 +246,7 @@ func (q *quotaFS) credit(s *staged) error {
 	if err != nil {
 		return err
 	}
-	u.Files++ // the directory itself, which has become a root here
+	u.Files += 1 - s.stays // the directory itself, which has become a root here
 	q.ledger.creditOnce(s.counts, u)
 	return nil
 }

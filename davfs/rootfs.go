@@ -428,6 +428,7 @@ type staged struct {
 	usage store.Usage
 
 	counts uint64 // of trash: see ledger.spoil
+	stays  int64  // of trash: 1 if a directory stays in its place, see quotaFS.replaceTree
 }
 
 // drop removes it, whatever it is. A nil staged is nothing.

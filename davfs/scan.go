@@ -41,6 +41,9 @@ func (d *FS) Scan(ctx context.Context, id string) (store.Usage, error) {
 	if err := d.sums.sweep(ctx, f, begun); err != nil {
 		return store.Usage{}, fmt.Errorf("checksums: %w", err)
 	}
+	if err := f.forgetTrashed(ctx, begun); err != nil {
+		return store.Usage{}, fmt.Errorf("trash: %w", err)
+	}
 	// Not Clean: a change may have begun since, and its mark must stay.
 	saved := store.FolderUsage{ID: id, Usage: f.ledger.current(), Scanned: begun}
 	saved.Journal = f.journal.Load().unsaved(d.now())

@@ -26,6 +26,9 @@ type transfer struct {
 	to        string
 	overwrite bool
 	claim     Claim
+
+	onlyFile bool                                      // what overwrite replaces is a file, and by a file
+	before   func(context.Context, Info, string) error // is told, under the locks, what is about to come where
 }
 
 // names checks the names alone (CM-3): nothing is copied onto or into itself.
@@ -57,7 +60,7 @@ func (x *transfer) look(move bool) (src, old Info, exists bool, err error) {
 	if old, exists, err = x.dst.lookToMake(x.to); err != nil {
 		return src, old, false, err
 	}
-	if exists && !x.overwrite {
+	if exists && (!x.overwrite || x.onlyFile && (src.Dir || old.Dir)) {
 		err = errExists
 	}
 	if err != nil {
@@ -112,8 +115,13 @@ func (x *transfer) change(ctx context.Context, fn func() error) error {
 // Move renames a file or a collection, also into another folder. The destination, if
 // it exists and overwrite allows it, is replaced in one step: at no moment is it missing (CM-4).
 func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, c Claim) (created bool, err error) {
-	x := &transfer{src: t, name: name, dst: to.Tree, to: to.Name, overwrite: overwrite, claim: c}
-	if err := errors.Join(t.may(store.Write), to.Tree.may(store.Write)); err != nil {
+	return (&transfer{src: t, name: name, dst: to.Tree, to: to.Name, overwrite: overwrite, claim: c}).move(ctx)
+}
+
+// move does the work of Move.
+func (x *transfer) move(ctx context.Context) (created bool, err error) {
+	t, name, c := x.src, x.name, x.claim
+	if err := errors.Join(t.may(store.Write), x.dst.may(store.Write)); err != nil {
 		return false, err
 	}
 	if err := x.names(); err != nil {
@@ -129,6 +137,11 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 		src, old, exists, err := x.look(true)
 		if err != nil {
 			return err
+		}
+		if x.before != nil {
+			if err := x.before(ctx, src, x.to); err != nil {
+				return err
+			}
 		}
 		rows := t.rows(name)
 		rows.needed = rows.needed || x.dst.f.hasRows(x.to)
@@ -201,8 +214,12 @@ func (t *Tree) Move(ctx context.Context, name string, to Place, overwrite bool, 
 // Copy copies a file, or a collection: with all that is in it, or if shallow alone. It is built
 // out of sight and swapped in, so the destination is the old or the new one, whole (CM-6).
 func (t *Tree) Copy(ctx context.Context, name string, to Place, overwrite, shallow bool, c Claim) (created bool, err error) {
-	x := &transfer{src: t, name: name, dst: to.Tree, to: to.Name, overwrite: overwrite, claim: c}
-	if err := errors.Join(t.may(store.Read), to.Tree.may(store.Write)); err != nil {
+	return (&transfer{src: t, name: name, dst: to.Tree, to: to.Name, overwrite: overwrite, claim: c}).copy(ctx, shallow)
+}
+
+// copy does the work of Copy.
+func (x *transfer) copy(ctx context.Context, shallow bool) (created bool, err error) {
+	if err := errors.Join(x.src.may(store.Read), x.dst.may(store.Write)); err != nil {
 		return false, err
 	}
 	if err := x.names(); err != nil {

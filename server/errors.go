@@ -247,8 +247,9 @@ func fileProblem(err error) (status int, kind, why string) {
 	var file *fileError
 	var own *refusal
 	var params *paramError
-	if !errors.As(err, &file) || errors.As(err, &own) || errors.As(err, &params) {
-		return 0, "", ""
+	if !errors.As(err, &file) || errors.As(err, &own) || errors.As(err, &params) ||
+		errors.Is(err, store.ErrMaintenance) || errors.Is(err, store.ErrReadOnly) || errors.Is(err, store.ErrUnsupported) {
+		return 0, "", "" // these are said alike everywhere
 	}
 	status, kind, why = fileTrouble(file.err)
 	at := file.field
@@ -304,6 +305,8 @@ func fileTrouble(err error) (status int, kind, why string) {
 		return 400, "invalid-api-params", err.Error()
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		return 400, "invalid-api-params", "the name is too long for the storage"
+	case errors.Is(err, davfs.ErrMismatch):
+		return 409, "file-exists", davfs.ErrMismatch.Error()
 	case errors.Is(err, fs.ErrExist):
 		return 409, "file-exists", "there is something at this name already"
 	case errors.Is(err, fs.ErrNotExist):

@@ -18,6 +18,7 @@ type Upload struct {
 	IfMatch     string // conditions that must hold when it is complete; "": none
 	IfNoneMatch string
 	Metadata    string // as the client sent it
+	Conflict    int64  // what becomes of it if its name is taken in the end: 0, IfMatch and IfNoneMatch tell; else one more than a davfs.Conflict
 	Solid       int64  // bytes of the file that count; -1: all
 	Created     time.Time
 	Expires     time.Time
@@ -31,10 +32,10 @@ func (s *Store) AddUpload(ctx context.Context, u Upload) error {
 			return err
 		}
 		_, err := t.exec(`INSERT INTO uploads (id, folder_id, user_id, path, length, base, fresh, mtime,
-				if_match, if_none_match, metadata, solid, created, expires)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+				if_match, if_none_match, metadata, solid, created, expires, conflict)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
 			u.ID, u.FolderID, u.UserID, u.Path, u.Length, u.Base, u.Fresh, u.MTime,
-			u.IfMatch, u.IfNoneMatch, u.Metadata, u.Solid, micros(u.Created), micros(u.Expires))
+			u.IfMatch, u.IfNoneMatch, u.Metadata, u.Solid, micros(u.Created), micros(u.Expires), u.Conflict)
 		return err
 	}), "upload", u.ID)
 }
@@ -42,9 +43,9 @@ func (s *Store) AddUpload(ctx context.Context, u Upload) error {
 // Uploads returns all uploads that are not complete, expired ones too, oldest first.
 func (s *Store) Uploads(ctx context.Context) ([]Upload, error) {
 	return collect[Upload](s.reads.QueryContext(ctx, `SELECT id, folder_id, user_id, path, length, base, fresh, mtime,
-		if_match, if_none_match, metadata, solid, created, expires FROM uploads ORDER BY created, id`))(func(r row) (u Upload, err error) {
+		if_match, if_none_match, metadata, solid, created, expires, conflict FROM uploads ORDER BY created, id`))(func(r row) (u Upload, err error) {
 		err = r.Scan(&u.ID, &u.FolderID, &u.UserID, &u.Path, &u.Length, &u.Base, &u.Fresh, &u.MTime,
-			&u.IfMatch, &u.IfNoneMatch, &u.Metadata, &u.Solid, scanTime{&u.Created}, scanTime{&u.Expires})
+			&u.IfMatch, &u.IfNoneMatch, &u.Metadata, &u.Solid, scanTime{&u.Created}, scanTime{&u.Expires}, &u.Conflict)
 		return u, err
 	})
 }

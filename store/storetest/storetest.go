@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		{"checksums", testChecksums},
 		{"journals", testJournals},
 		{"long journals", testLongJournals},
+		{"trash", testTrash},
 		{"epoch", testEpoch},
 		{"ended context", testEndedContext},
 	} {
