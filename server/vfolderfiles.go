@@ -219,16 +219,27 @@ func (s *Server) makeVDirs(v *vcall) error {
 // makeVDir makes one directory; with parents those above it that are missing, too.
 func makeVDir(ctx context.Context, t *davfs.Tree, name string, parents, existOK bool) error {
 	if parents {
-		for i, c := range name {
-			if c != '/' {
-				continue
-			}
-			if err := makeOneDir(ctx, t, name[:i], true); err != nil {
-				return err
-			}
+		if err := makeParents(ctx, t, name); err != nil {
+			return err
 		}
 	}
 	return makeOneDir(ctx, t, name, existOK)
+}
+
+// makeParents makes the directories above a name that are missing.
+func makeParents(ctx context.Context, t *davfs.Tree, name string) error {
+	for i, c := range name {
+		if c != '/' {
+			continue
+		}
+		if i, err := t.Stat(t.Resolve(name[:i])); err == nil && i.Dir {
+			continue
+		}
+		if err := makeOneDir(ctx, t, name[:i], true); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func makeOneDir(ctx context.Context, t *davfs.Tree, name string, existOK bool) error {
@@ -249,4 +260,114 @@ func makeOneDir(ctx context.Context, t *davfs.Tree, name string, existOK bool) e
 // parentDir is the directory of a name; "" for the root.
 func parentDir(name string) string {
 	return name[:max(0, strings.LastIndexByte(name, '/'))]
+}
+
+// renameVFile gives a file or directory another name in its directory.
+func (s *Server) renameVFile(v *vcall) error {
+	name := v.in.member("target_path", "targetPath")
+	base := v.in.member("new_name", "newName")
+	if strings.Contains(base, "/") {
+		v.in.refuse(v.in.called("new_name", "newName"), "must be a name without a slash; see move-file")
+	}
+	if err := v.in.bad(); err != nil {
+		return err
+	}
+	return s.moveInFolder(v, name, within(parentDir(name), base), false)
+}
+
+// moveVFile moves a file or directory inside its folder, as mv does: into a directory that is there, else to
+// the name. A file takes the place of a file.
+func (s *Server) moveVFile(v *vcall) error {
+	from, to := v.in.member("src"), v.in.path("dst")
+	v.in.want("dst")
+	if err := v.in.bad(); err != nil {
+		return err
+	}
+	return s.moveInFolder(v, from, to, true)
+}
+
+func (s *Server) moveInFolder(v *vcall, from, to string, asMv bool) error {
+	t, _, err := s.vtree(v)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	if err := t.MayWrite(); err != nil {
+		return err
+	}
+	from, to = t.Resolve(from), t.Resolve(to)
+	i, err := t.Stat(from)
+	if err != nil {
+		return &vfileError{from, err}
+	}
+	overwrite := false
+	if asMv {
+		if at, err := t.Stat(to); err == nil && at.Dir && to != from {
+			to = t.Resolve(within(to, i.Name))
+		}
+		if at, err := t.Stat(to); err == nil && at.Dir != i.Dir {
+			return vfailed(to, "is there already, and one of the two is a directory")
+		}
+		overwrite = !i.Dir
+	}
+	if to == from {
+		return vfailed(to, "is its name already")
+	}
+	if _, err := t.Move(v.Request().Context(), from, davfs.Place{Tree: t, Name: to}, overwrite, davfs.Claim{}); err != nil {
+		if errors.Is(err, store.ErrChanged) {
+			return vfailed(to, "exists already")
+		}
+		return &vfileError{to, err}
+	}
+	return v.JSON(http.StatusOK, map[string]string{})
+}
+
+// maxVDeletions is how many files one call deletes.
+const maxVDeletions = 10_000
+
+// deleteVFiles deletes files, and with recursive directories. All that can refuse is asked before the first
+// is deleted. What is not there is deleted already.
+func (s *Server) deleteVFiles(v *vcall) error {
+	names := v.in.members(maxVDeletions, "files")
+	recursive, _ := v.in.flag("recursive")
+	if err := v.in.bad(); err != nil {
+		return err
+	}
+	t, _, err := s.vtree(v)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	if err := t.MayWrite(); err != nil {
+		return err
+	}
+	ctx := v.Request().Context()
+	for n, name := range names {
+		names[n] = t.Resolve(name)
+		i, err := t.Stat(names[n])
+		if err == nil && i.Dir && !recursive {
+			return vfailed(name, "is a directory; send recursive: true to delete it with all that is in it")
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &vfileError{name, err}
+		}
+		if n%256 == 255 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	for _, name := range names {
+		claim := davfs.Claim{Check: func(_ bool, cur davfs.Info) error {
+			if cur.Dir && !recursive {
+				return vfailed(name, "has become a directory")
+			}
+			return nil
+		}}
+		if err := t.Remove(ctx, name, claim); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &vfileError{name, err}
+		}
+	}
+	if v.era < era2512 {
+		return v.JSON(http.StatusOK, map[string]string{})
+	}
+	return v.JSON(http.StatusOK, map[string]string{"msg": ""})
 }

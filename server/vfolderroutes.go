@@ -44,11 +44,24 @@ var vroutes = []vroute{
 
 	{"GET", "/:name/files", true, (*Server).listVFiles},
 	{"POST", "/:name/mkdir", false, (*Server).makeVDirs},
+	{"POST", "/:name/rename-file", false, (*Server).renameVFile},
+	{"POST", "/:name/move-file", false, (*Server).moveVFile},
+	{"DELETE", "/:name/delete-files", false, (*Server).deleteVFiles},
+	{"POST", "/:name/delete-files", false, (*Server).deleteVFiles},
+
+	{"GET", "/:name/download", true, (*Server).downloadVFiles},
+	{"GET", "/:name/download-single", true, (*Server).downloadVFile},
+	{"HEAD", "/:name/download-single", true, (*Server).downloadVFile},
+	{"POST", "/:name/request-download", true, (*Server).requestVDownload},
+	{"POST", "/:name/request-download-archive", true, (*Server).requestVArchive},
+	{"POST", "/:name/create-upload-session", false, (*Server).requestVUpload},
+	{"POST", "/:name/request-upload", false, (*Server).requestVUpload},
 }
 
 // vfolderRoutes registers the table.
 func (s *Server) vfolderRoutes(e *echo.Echo) {
 	e.Pre(plainFolders)
+	s.vfolderStreams(e)
 	for _, r := range vroutes {
 		scope := scopeOf(r.method, foldersRoot+r.path)
 		scope.Write = !r.reads
@@ -62,6 +75,15 @@ func (s *Server) vfolderRoutes(e *echo.Echo) {
 			return r.h(s, &vcall{c, p, in, eraOf(c)})
 		})))
 	}
+}
+
+// vfolderStreams registers what has no parameters, or no caller.
+func (s *Server) vfolderStreams(e *echo.Echo) {
+	e.POST(foldersRoot+"/:name/upload", vfolderErrors(s.as(s.uploadVFiles)))
+	download := vfolderErrors(s.public(s.openVDownload))
+	e.GET(vdownloadPath, download)
+	e.HEAD(vdownloadPath, download)
+	s.vtusRoutes(e)
 }
 
 // plainFolders gives requests below /folders the one spelling of their path and method that
