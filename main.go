@@ -141,11 +141,14 @@ func (c *serve) Run(env *server.Env) (err error) {
 	if err := st.SaveProducts(ctx, products); err != nil {
 		return err
 	}
+	if err := server.NoteKeepDeleted(ctx, st, &c.Config); err != nil {
+		return err
+	}
 	files, err := davfs.New(st, davfs.Options{
 		Dir: env.Data, Sync: sync, Defaults: c.Default.Limits(), Products: products, Log: log.Logger,
 		LockTimeout: time.Duration(c.DAV.LockTimeout), MaxLockTimeout: time.Duration(c.DAV.MaxLockTimeout),
-		UploadExpiry: time.Duration(c.UploadExpiry),
-		FixedTimes:   !c.DAV.LastModified, RefuseNames: c.DAV.Patterns(),
+		UploadExpiry: time.Duration(c.UploadExpiry), KeepDeleted: time.Duration(c.KeepDeleted),
+		FixedTimes: !c.DAV.LastModified, RefuseNames: c.DAV.Patterns(),
 	})
 	if err != nil {
 		return err

@@ -177,7 +177,7 @@ func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn
 			if c.Hash == nil && size > old {
 				u.mu.Lock()
 				u.size = size
-				u.promise(t.f.d.volume)
+				u.promise()
 				u.mu.Unlock()
 			}
 		}
@@ -219,7 +219,7 @@ func (t *Tree) receivePending(ctx context.Context, u *pending, mine *pendingTurn
 	}
 	u.mu.Lock()
 	u.size = keep
-	u.promise(d.volume)
+	u.promise()
 	u.mu.Unlock()
 	if keep > old || start < old || row.Solid >= 0 {
 		wasSolid := row.Solid >= 0

@@ -80,6 +80,9 @@ type Options struct {
 
 	// UploadExpiry is how long a pending upload waits for its next byte; zero: a day.
 	UploadExpiry time.Duration
+
+	// KeepDeleted is how long a folder that was deleted for a while can be restored; zero: not at all (D23).
+	KeepDeleted time.Duration
 }
 
 // Times of the background work.
@@ -112,7 +115,7 @@ type FS struct {
 	o        Options
 	log      *slog.Logger
 	now      func() time.Time
-	volume   *volume
+	volumes  volumes
 	counts   *lockCounts
 	sums     *sumTable
 	listings listingCache
@@ -124,6 +127,7 @@ type FS struct {
 	folders  map[string]*folder     // open ones
 	closed   map[string]store.Usage // of folders that were open since the start: newer than rows that somebody remembers
 	davUses  map[string]*folderUses // by folder ID; also of folders that were closed lately
+	retiring map[string]int         // folders that are deleted and still in use
 	opening  map[string]chan struct{}
 	mostOpen int // folders that stay open without a use: each is a descriptor, and uploads need some too
 
@@ -175,13 +179,13 @@ func New(st *store.Store, o Options) (*FS, error) {
 			return nil, err
 		}
 	}
-	v, err := openVolume(o.Dir)
+	all, err := openVolumes(st, o)
 	if err != nil {
 		return nil, err
 	}
 	d := &FS{
-		st: st, o: o, log: o.Log, now: o.Now, volume: v, counts: new(lockCounts), sums: newSumTable(st), start: o.Now().UnixNano(),
-		folders: make(map[string]*folder), closed: make(map[string]store.Usage), davUses: make(map[string]*folderUses), opening: make(map[string]chan struct{}),
+		st: st, o: o, log: o.Log, now: o.Now, volumes: all, counts: new(lockCounts), sums: newSumTable(st), start: o.Now().UnixNano(),
+		folders: make(map[string]*folder), closed: make(map[string]store.Usage), opening: make(map[string]chan struct{}), retiring: make(map[string]int), davUses: make(map[string]*folderUses),
 		sweep: make(chan struct{}, 1), counting: make(chan struct{}, 2), mostOpen: openFiles() / 4,
 		kept: keptUploads{all: make(map[string]*pending), count: make(map[string]int), lent: make(map[string]int64), past: make(map[string]pastUpload)},
 	}
@@ -232,7 +236,7 @@ func (d *FS) Close(ctx context.Context) error {
 		delete(d.folders, id)
 	}
 	if len(d.folders) == 0 {
-		d.volume.close()
+		d.volumes.close()
 	}
 	return err
 }
@@ -252,19 +256,11 @@ func (d *FS) MayManage(ctx context.Context, product string, op store.Operation) 
 // CreateFolder makes a folder: its row, and its directory, durable. Errors are those of store.CreateFolder,
 // and of MayManage; fs.ErrInvalid for a product that there is not, or limits that it does not give.
 func (d *FS) CreateFolder(ctx context.Context, n store.NewFolder) (store.Folder, error) {
-	if err := d.mayCreate(ctx, &n.Folder); err != nil {
-		return store.Folder{}, err
-	}
-	f, err := d.st.CreateFolder(ctx, n)
+	made, err := d.CreateFolders(ctx, []store.NewFolder{n})
 	if err != nil {
-		return store.Folder{}, err
+		return store.Folder{}, oneOf(err)
 	}
-	if err := d.make(ctx, f.ID); err != nil {
-		// Without its directory it must not stand: the caller is told that nothing was made.
-		return store.Folder{}, errors.Join(err, d.st.DeleteFolder(context.WithoutCancel(ctx), f.ID, d.now()))
-	}
-	f.Made = true
-	return f, nil
+	return made[0], nil
 }
 
 // CreateFolders is CreateFolder for several, in their order: all are made, or none. The error of one of them is
@@ -283,7 +279,7 @@ func (d *FS) CreateFolders(ctx context.Context, all []store.NewFolder) ([]store.
 	ids := make([]string, len(made))
 	for i := range made {
 		ids[i] = made[i].ID
-		if err = d.volume.makeFolder(ids[i], d.o.Sync); err != nil {
+		if err = d.volumeOf(made[i]).makeFolder(ids[i], d.o.Sync); err != nil {
 			break
 		}
 		made[i].Made = true
@@ -292,7 +288,7 @@ func (d *FS) CreateFolders(ctx context.Context, all []store.NewFolder) ([]store.
 		err = d.st.MarkAllMade(ctx, ids)
 	}
 	if err != nil {
-		// As in CreateFolder: the caller is told that nothing was made.
+		// Without its directory none must stand: the caller is told that nothing was made.
 		errs := []error{err}
 		for _, f := range made {
 			errs = append(errs, d.st.DeleteFolder(context.WithoutCancel(ctx), f.ID, d.now()))
@@ -315,51 +311,11 @@ func (d *FS) mayCreate(ctx context.Context, f *store.Folder) error {
 	return product.CheckLimits(f.MaxBytes, f.MaxFiles)
 }
 
-func (d *FS) make(ctx context.Context, id string) error {
-	if err := d.volume.makeFolder(id, d.o.Sync); err != nil {
+func (d *FS) make(ctx context.Context, f store.Folder) error {
+	if err := d.volumeOf(f).makeFolder(f.ID, d.o.Sync); err != nil {
 		return err
 	}
-	return d.st.MarkMade(ctx, id)
-}
-
-// DeleteFolder removes a folder for good: it is gone on every door when this
-// returns; its bytes are removed in the background. fs.ErrNotExist if there is none, and the errors of MayManage.
-func (d *FS) DeleteFolder(ctx context.Context, id string) error {
-	row, err := d.st.Folder(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := d.MayManage(ctx, row.Product, store.OpDelete); err != nil {
-		return err
-	}
-	if err := d.st.DeleteFolder(ctx, id, d.now()); err != nil {
-		return err
-	}
-	return d.bury(context.WithoutCancel(ctx), id)
-}
-
-// bury takes a deleted folder off the doors and the disk, then removes its row.
-func (d *FS) bury(ctx context.Context, id string) error {
-	d.mu.Lock()
-	f := d.folders[id]
-	delete(d.folders, id)
-	delete(d.closed, id)
-	d.dropUses(id)
-	d.mu.Unlock()
-	if f != nil {
-		f.retire(ctx)
-	}
-	d.dropPendings(ctx, id)
-	if err := d.volume.dropFolder(id, d.o.Sync); err != nil {
-		return err
-	}
-	// A deletion and Reconcile, which notices it, may both come here: the second finds no row.
-	if err := d.st.PurgeFolder(ctx, id); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	d.log.Info("folder deleted", "folder", id)
-	d.sweepSoon()
-	return nil
+	return d.st.MarkMade(ctx, f.ID)
 }
 
 // Usage is what a folder holds at this moment; after a crash, until it is counted, what
@@ -385,14 +341,11 @@ func (d *FS) Reconcile(ctx context.Context) error {
 	for _, row := range pending {
 		switch {
 		case !row.Deleted.IsZero():
-			if d.now().Before(row.Purge) {
-				break
-			}
-			if err := d.bury(ctx, row.ID); err != nil {
+			if err := d.followDeletion(ctx, row); err != nil {
 				d.log.Error("delete folder", "folder", row.ID, "error", err)
 			}
 		case !row.Made:
-			if err := d.make(ctx, row.ID); err != nil {
+			if err := d.make(ctx, row); err != nil {
 				d.log.Error("make folder", "folder", row.ID, "error", err)
 			}
 		case row.Dirty:
@@ -423,7 +376,7 @@ func (d *FS) reread(ctx context.Context) error {
 				delete(d.folders, f.id)
 			}
 			d.mu.Unlock()
-			f.retire(ctx)
+			f.retire(ctx, row.Deleted)
 			f.release()
 			continue
 		}

@@ -29,6 +29,7 @@ type folder struct {
 	sums    sumState
 
 	gone  atomic.Bool   // deleted; every further use is fs.ErrNotExist
+	kept  time.Time     // with gone: when it was deleted, if it may come back; guarded by FS.mu
 	ready chan struct{} // closed when usage is known
 	fault error         // why counting failed; after ready guarded by changeMu
 
@@ -108,7 +109,7 @@ func (d *FS) open(ctx context.Context, id string) (*folder, error) {
 				d.mu.Lock()
 				delete(d.folders, id)
 				d.mu.Unlock()
-				f.retire(ctx)
+				f.retire(context.WithoutCancel(ctx), row.Deleted)
 			}
 			return f, nil
 		}
@@ -127,6 +128,11 @@ func (f *folder) release() {
 	d.mu.Lock()
 	f.users--
 	last := f.users == 0 && f.gone.Load()
+	if last {
+		d.mu.Unlock()
+		f.retired()
+		return
+	}
 	if len(d.folders) > d.mostOpen && d.folders[f.id] == f && f.atRest() {
 		d.forget(f)
 		last = true
@@ -173,7 +179,7 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 		return nil, &fs.PathError{Op: "open", Path: id, Err: fs.ErrNotExist}
 	}
 	if !row.Made {
-		if err := d.make(ctx, id); err != nil {
+		if err := d.make(ctx, row); err != nil {
 			return nil, err
 		}
 	}
@@ -193,7 +199,7 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := openRootFS(d.volume, id, d.o.Modes)
+	root, err := openRootFS(d.volumeOf(row), id, d.o.Modes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("folder %s: its directory is missing from the disk: %w", id, store.ErrOffline)
 	}
@@ -282,29 +288,12 @@ func (f *folder) dropStaleProps(ctx context.Context) {
 	}
 }
 
-// retire ends a deleted folder: requests that hold it get fs.ErrNotExist from now on.
-func (f *folder) retire(ctx context.Context) {
-	// The root's name lock waits for changes that are past their check.
-	unlock, err := f.names.lock(ctx, "")
-	f.gone.Store(true)
-	if err == nil {
-		unlock()
-	}
-	f.locks.removeTree("")
-	f.d.mu.Lock()
-	idle := f.users == 0
-	f.d.mu.Unlock()
-	if idle {
-		f.close()
-	}
-}
-
 func (f *folder) errGone(name string) error {
 	return &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 func (f *folder) usage() (Usage, error) {
-	free, err := f.d.volume.free()
+	free, err := f.root.vol.free()
 	if err != nil {
 		return Usage{}, err
 	}

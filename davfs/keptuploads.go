@@ -158,11 +158,11 @@ func (d *FS) endPending(u *pending, f *folder, past *Pending) error {
 	d.kept.mu.Unlock()
 	u.mu.Lock()
 	u.over = true
-	u.promise(d.volume)
+	u.promise()
 	reserved := u.reserved
 	u.reserved = store.Usage{}
 	u.mu.Unlock()
-	err := d.volume.dropKept(u.id)
+	err := u.vol.dropKept(u.id)
 	d.sweepSoon()
 	if f != nil {
 		f.ledger.release(reserved)
@@ -233,14 +233,14 @@ func (d *FS) expireKept() {
 	}
 }
 
-// dropPendings ends all uploads to a folder that is gone.
-func (d *FS) dropPendings(ctx context.Context, folderID string) {
+// dropPendings ends all uploads to a folder that is gone; f is nil if it was not open.
+func (d *FS) dropPendings(ctx context.Context, folderID string, f *folder) {
 	for _, u := range d.kept.list(func(u *pending) bool { return u.folderID == folderID }) {
 		mine, err := u.take(ctx, func() {}, true)
 		if err != nil {
 			continue // it ended by itself
 		}
-		if err := d.endPending(u, nil, nil); err != nil {
+		if err := d.endPending(u, f, nil); err != nil {
 			d.log.Error("end upload", "upload", u.id, "folder", folderID, "error", err)
 		}
 		u.release(mine)
@@ -295,7 +295,11 @@ func (d *FS) loadKept(ctx context.Context) error {
 	}
 	known := make(map[string]bool, len(rows))
 	for _, row := range rows {
-		size, err := d.volume.keptSize(row)
+		vol, err := d.volumeFor(ctx, row.FolderID)
+		if err != nil {
+			return err
+		}
+		size, err := vol.keptSize(row)
 		if errors.Is(err, fs.ErrNotExist) {
 			if err := d.st.DeleteUpload(ctx, row.ID); err != nil {
 				return err
@@ -306,7 +310,7 @@ func (d *FS) loadKept(ctx context.Context) error {
 			return err
 		}
 		known[row.ID] = true
-		u := newPending(row)
+		u := newPending(row, vol)
 		u.size = size
 		if row.Solid >= 0 {
 			u.row.Solid = -1
@@ -318,19 +322,21 @@ func (d *FS) loadKept(ctx context.Context) error {
 			u.reserved.Files = 1
 		}
 		u.reserved.Bytes = max(0, max(row.Length, size)-row.Base)
-		u.promise(d.volume)
+		u.promise()
 		d.kept.all[row.ID] = u
 		d.kept.count[row.UserID]++
 		d.kept.lent[row.FolderID] += row.Base
 	}
-	onDisk, err := names(d.volume.kept.root.FS())
-	if err != nil {
-		return err
-	}
-	for _, name := range onDisk {
-		if !known[name] {
-			if err := d.volume.dropKept(name); err != nil {
-				return fmt.Errorf("clear staging: %w", err)
+	for _, vol := range d.volumes.all {
+		onDisk, err := names(vol.kept.root.FS())
+		if err != nil {
+			return err
+		}
+		for _, name := range onDisk {
+			if !known[name] {
+				if err := vol.dropKept(name); err != nil {
+					return fmt.Errorf("clear staging: %w", err)
+				}
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func (d *FS) LastKnown(row store.Folder) (u Usage, used time.Time, err error) {
 		return u, used, err
 	}
 	l := &ledger{used: row.Usage, reserved: d.keptReserve(row.ID)}
-	l.limit(row.Effective(d.o.Defaults))
-	free, err := d.volume.free()
+	l.limit(d.o.Products.Of(row.Product).Effective(row, d.o.Defaults))
+	free, err := d.volumeOf(row).free()
 	return l.usage(free), used, err
 }

@@ -80,6 +80,7 @@ type Pending struct {
 // pending is one of them. Whoever changes it, but for the turn itself, has the turn.
 type pending struct {
 	id, folderID, userID string
+	vol                  *volume // of the folder
 
 	mu       sync.Mutex
 	row      store.Upload
@@ -193,8 +194,8 @@ func (t *Tree) BeginPending(ctx context.Context, n NewPending) (Pending, error) 
 	return p.view(), nil
 }
 
-func newPending(row store.Upload) *pending {
-	return &pending{id: row.ID, folderID: row.FolderID, userID: row.UserID, row: row}
+func newPending(row store.Upload, vol *volume) *pending {
+	return &pending{id: row.ID, folderID: row.FolderID, userID: row.UserID, vol: vol, row: row}
 }
 
 func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, err error) {
@@ -211,7 +212,7 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 		return nil, err
 	}
 	row.Base = d.kept.lend(row.FolderID, row.Base, t.f.ledger.current().Bytes)
-	p := newPending(row)
+	p := newPending(row, t.f.root.vol)
 	p.reserved = files
 	defer func() {
 		if err != nil {
@@ -220,16 +221,16 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 			d.kept.payBack(row.FolderID, row.Base)
 			d.kept.mu.Unlock()
 			p.over = true
-			p.promise(d.volume)
+			p.promise()
 		}
 	}()
 	if err := p.reserve(t.f.ledger, row.Length); err != nil {
 		return nil, err
 	}
 	d.kept.mu.Lock() // of two that begin at once, each sees what the other was promised
-	free, err := d.volume.free()
+	free, err := p.vol.free()
 	if err == nil && free >= row.Length {
-		p.promise(d.volume)
+		p.promise()
 	}
 	d.kept.mu.Unlock()
 	if err == nil && free < row.Length {
@@ -257,12 +258,12 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 }
 
 // promise tells the volume how many bytes are still to come. The caller holds u.mu, or is alone.
-func (u *pending) promise(v *volume) {
+func (u *pending) promise() {
 	n := int64(0)
 	if !u.over {
 		n = max(0, u.row.Length-u.size)
 	}
-	v.promised.Add(n - u.promised)
+	u.vol.promised.Add(n - u.promised)
 	u.promised = n
 }
 
@@ -303,7 +304,7 @@ func (d *FS) savePending(ctx context.Context, u *pending, row store.Upload, sure
 	}
 	u.mu.Lock()
 	u.row = row
-	u.promise(d.volume)
+	u.promise()
 	u.mu.Unlock()
 	return nil
 }

@@ -512,14 +512,11 @@ func (l *propLister) describeRoot(mounts []store.Mount) described {
 }
 
 // ownedUsage sums what the caller's own folders hold and may still take, which together
-// cannot be more than the volume has (D13).
+// cannot be more than the volumes have (D13).
 func (d *FS) ownedUsage(ctx context.Context, p store.Principal, mounts []store.Mount) (used, available int64, err error) {
-	free, err := d.volume.free()
-	if err != nil {
-		return 0, 0, err
-	}
+	rest := make(map[*volume]int64) // what is left of each volume
 	for _, m := range mounts {
-		if m.Folder.OwnerID != p.UserID {
+		if m.Folder.OwnerID != p.UserID || m.Folder.ProjectID != "" {
 			continue
 		}
 		u, err := d.Usage(ctx, m.Folder)
@@ -530,7 +527,16 @@ func (d *FS) ownedUsage(ctx context.Context, p store.Principal, mounts []store.M
 			continue
 		}
 		used += u.Bytes
-		available = min(free, available+min(u.Available, free))
+		vol := d.volumeOf(m.Folder)
+		left, ok := rest[vol]
+		if !ok {
+			if left, err = vol.free(); err != nil {
+				return 0, 0, err
+			}
+		}
+		take := min(u.Available, left)
+		available += take
+		rest[vol] = left - take
 	}
 	return used, available, nil
 }

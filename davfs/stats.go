@@ -21,7 +21,7 @@ type counters struct {
 // Stats gives the numbers of this moment.
 func (d *FS) Stats() Stats {
 	s := Stats{
-		Received: d.counters.received.Load(), QuotaRefusals: d.counters.quotaRefusals.Load(), Unlistable: d.volume.unlistable.Load(),
+		Received: d.counters.received.Load(), QuotaRefusals: d.counters.quotaRefusals.Load(), Unlistable: d.volumes.unlistable(),
 		Uploads: d.counters.uploads.Load() + d.kept.writing.Load(),
 	}
 	d.kept.mu.Lock()

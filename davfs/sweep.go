@@ -24,17 +24,19 @@ func (d *FS) recover(ctx context.Context) error {
 		}
 	}
 	left := 0
-	for _, b := range d.volume.benches { // no upload outlives its server
-		all, err := names(b.root.FS())
-		if err != nil {
-			return err
-		}
-		for _, name := range all {
-			if err := renameat2(int(b.dir.Fd()), name, int(d.volume.trashDir.Fd()), tempName(), 0); err != nil {
-				return fmt.Errorf("clear staging: %w", err)
+	for _, vol := range d.volumes.all {
+		for _, b := range vol.benches { // no upload outlives its server
+			all, err := names(b.root.FS())
+			if err != nil {
+				return err
 			}
+			for _, name := range all {
+				if err := renameat2(int(b.dir.Fd()), name, int(vol.trashDir.Fd()), tempName(), 0); err != nil {
+					return fmt.Errorf("clear staging: %w", err)
+				}
+			}
+			left += len(all)
 		}
-		left += len(all)
 	}
 	if len(intents)+left > 0 {
 		d.log.Info("recovered from an unclean stop", "intents", len(intents), "unfinished", left)
@@ -44,7 +46,7 @@ func (d *FS) recover(ctx context.Context) error {
 
 // settleIntent finishes or undoes what an intent of the last run says (D15).
 func (d *FS) settleIntent(ctx context.Context, in store.Intent) error {
-	src, err := openRootFS(d.volume, in.FolderID, d.o.Modes)
+	src, err := d.openRoot(ctx, in.FolderID)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.st.FinishIntent(ctx, in.ID, store.RowChange{})
 	}
@@ -54,7 +56,7 @@ func (d *FS) settleIntent(ctx context.Context, in store.Intent) error {
 	defer src.close()
 	dst := src
 	if in.DstFolder != "" && in.DstFolder != in.FolderID {
-		dst, err = openRootFS(d.volume, in.DstFolder, d.o.Modes)
+		dst, err = d.openRoot(ctx, in.DstFolder)
 		if errors.Is(err, fs.ErrNotExist) {
 			return d.st.FinishIntent(ctx, in.ID, store.RowChange{})
 		}
@@ -145,19 +147,21 @@ func (d *FS) sweepSoon() {
 // whenever something is thrown away.
 func (d *FS) sweepLoop() {
 	for {
-		all, err := names(d.volume.trash.FS())
-		if err != nil {
-			d.log.Error("sweep", "error", err)
-		}
-		for _, name := range all {
-			if d.ctx.Err() != nil {
-				return
+		for _, vol := range d.volumes.all {
+			all, err := names(vol.trash.FS())
+			if err != nil {
+				d.log.Error("sweep", "error", err)
 			}
-			if d.volume.held(name) {
-				continue // being counted; it will be asked for again
-			}
-			if err := d.volume.trash.RemoveAll(name); err != nil {
-				d.log.Error("sweep", "trash", name, "error", err)
+			for _, name := range all {
+				if d.ctx.Err() != nil {
+					return
+				}
+				if vol.held(name) {
+					continue // being counted; it will be asked for again
+				}
+				if err := vol.trash.RemoveAll(name); err != nil {
+					d.log.Error("sweep", "trash", name, "error", err)
+				}
 			}
 		}
 		select {
@@ -311,20 +315,20 @@ func (d *FS) Check(ctx context.Context, repair bool, report func(Finding)) error
 	if err != nil {
 		return err
 	}
-	onDisk, err := names(d.volume.files.FS())
-	if err != nil {
-		return err
-	}
 	pending, err := d.st.PendingFolders(ctx)
 	if err != nil {
 		return err
 	}
-	known := make(map[string]bool)
-	for _, row := range pending {
-		known[row.ID] = true // deleted ones wait for the server
+	kept, err := d.st.DeletedFolders(ctx, "")
+	if err != nil {
+		return err
 	}
-	for _, row := range rows {
-		known[row.ID] = true
+	known := make(map[string]*volume)
+	for _, row := range pending {
+		known[row.ID] = d.volumeOf(row) // deleted ones wait for the server
+	}
+	for _, row := range append(rows, kept...) {
+		known[row.ID] = d.volumeOf(row)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -332,9 +336,15 @@ func (d *FS) Check(ctx context.Context, repair bool, report func(Finding)) error
 			return err
 		}
 	}
-	for _, name := range onDisk {
-		if !known[name] {
-			report(Finding{FolderID: name, Kind: "directory unknown", Detail: "files/" + name + " belongs to no folder in the database; it is left as it is"})
+	for _, vol := range d.volumes.all {
+		onDisk, err := names(vol.files.FS())
+		if err != nil {
+			return err
+		}
+		for _, name := range onDisk {
+			if known[name] != vol {
+				report(Finding{FolderID: name, Kind: "directory unknown", Detail: vol.show("files/"+name) + " belongs to no folder in the database; it is left as it is"})
+			}
 		}
 	}
 	intents, err := d.st.Intents(ctx)
@@ -356,12 +366,13 @@ func (d *FS) Check(ctx context.Context, repair bool, report func(Finding)) error
 
 func (d *FS) checkFolder(ctx context.Context, row store.Folder, repair bool, report func(Finding)) error {
 	found := Finding{FolderID: row.ID, Title: row.Title}
-	dir, err := openRootFS(d.volume, row.ID, d.o.Modes)
+	vol := d.volumeOf(row)
+	dir, err := openRootFS(vol, row.ID, d.o.Modes)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !row.Made {
 			return nil // the server makes it when it starts or notices
 		}
-		found.Kind, found.Detail = "directory missing", "files/"+row.ID+" is not on the disk; restore it from a backup, or remove the folder"
+		found.Kind, found.Detail = "directory missing", vol.show("files/"+row.ID)+" is not on the disk; restore it from a backup, or remove the folder"
 		report(found)
 		return nil
 	}

@@ -5,9 +5,16 @@ import "davit/store"
 // Usages is Usage for several folders at once, without opening those that are closed: they
 // hold what was last written, as the rows say or as it was when they were closed.
 func (d *FS) Usages(rows []store.Folder) ([]Usage, error) {
-	free, err := d.volume.free()
-	if err != nil {
-		return nil, err
+	free := make(map[*volume]int64)
+	for _, row := range rows {
+		vol := d.volumeOf(row)
+		if _, ok := free[vol]; ok {
+			continue
+		}
+		var err error
+		if free[vol], err = vol.free(); err != nil {
+			return nil, err
+		}
 	}
 	all := make([]Usage, len(rows))
 	open := make([]*ledger, len(rows))
@@ -31,7 +38,7 @@ func (d *FS) Usages(rows []store.Folder) ([]Usage, error) {
 			l = &ledger{used: all[i].Usage, reserved: kept[rows[i].ID]}
 			l.limit(d.o.Products.Of(rows[i].Product).Effective(rows[i], d.o.Defaults))
 		}
-		all[i] = l.usage(free)
+		all[i] = l.usage(free[d.volumeOf(rows[i])])
 	}
 	return all, nil
 }

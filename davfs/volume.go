@@ -24,6 +24,7 @@ import (
 // Everything becomes visible or vanishes by one rename between these.
 type volume struct {
 	dir                   string
+	label                 string // what the configuration calls it; "" is the data directory
 	files, staging, trash *os.Root
 	filesDir              *os.File // the same directories, for the *at calls that os.Root lacks
 	stagingDir, trashDir  *os.File

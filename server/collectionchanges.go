@@ -276,10 +276,8 @@ func (s *Server) deleteCollections(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range mounts {
-		if err := s.files.DeleteFolder(c.Request().Context(), m.Folder.ID); err != nil {
-			return err
-		}
+	if err := s.files.DeleteFolders(c.Request().Context(), folderIDs(mounts), true); err != nil {
+		return err
 	}
 	return answerJSON(c, responses[nothing]{make([]nothing, len(mounts))})
 }

@@ -22,7 +22,6 @@ const (
 	lockFile     = "lock"
 	addressFile  = "listen.addr"
 	passwordFile = "admin-password"
-	filesDir     = "files"
 )
 
 // ErrInUse says that another process holds the lock of the data directory.
@@ -98,22 +97,6 @@ func CloseData(dir string, log *slog.Logger) error {
 	}
 	log.Warn("others had rights on the data directory, and have none now", "data", dir,
 		"was", fmt.Sprintf("%04o", mode), "mode", fmt.Sprintf("%04o", mode&0o700))
-	return nil
-}
-
-// filesReady says whether folders can be made and reached.
-func filesReady(dir string) error {
-	dir = filepath.Join(dir, filesDir)
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return &fs.PathError{Op: "open", Path: dir, Err: unix.ENOTDIR}
-	}
-	if err := unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK); err != nil {
-		return &fs.PathError{Op: "access", Path: dir, Err: err}
-	}
 	return nil
 }
 

@@ -18,11 +18,12 @@ import (
 
 // FolderCommands are "davit folder …".
 type FolderCommands struct {
-	Add   folderAdd   `cmd:"" help:"Add a folder."`
-	List  folderList  `cmd:"" help:"List the folders."`
-	Limit folderLimit `cmd:"" help:"Show or change a folder's limits."`
-	Rm    folderRm    `cmd:"" help:"Delete a folder and all that is in it, at once and for ever."`
-	Scan  folderScan  `cmd:"" help:"Count a folder's files again, after changes by hand."`
+	Add     folderAdd     `cmd:"" help:"Add a folder."`
+	List    folderList    `cmd:"" help:"List the folders."`
+	Limit   folderLimit   `cmd:"" help:"Show or change a folder's limits."`
+	Rm      folderRm      `cmd:"" help:"Delete a folder and all that is in it, at once and for ever, or with --keep for a while."`
+	Restore folderRestore `cmd:"" help:"Bring a folder back that was deleted for a while."`
+	Scan    folderScan    `cmd:"" help:"Count a folder's files again, after changes by hand."`
 }
 
 type folderJSON struct {
@@ -36,13 +37,15 @@ type folderJSON struct {
 	MaxFiles *int64 `json:"maxFiles"`
 	Created  string `json:"created"`
 	LastUsed string `json:"lastUsed,omitempty"`
+	Deleted  string `json:"deleted,omitempty"`
+	Purge    string `json:"purge,omitempty"`
 }
 
 func folderOut(f store.Folder) folderJSON {
 	return folderJSON{
 		ID: f.ID, Title: f.Title, User: f.OwnerName, Product: f.Product, Bytes: f.Usage.Bytes, Files: f.Usage.Files,
 		MaxBytes: limitJSON(f.MaxBytes), MaxFiles: limitJSON(f.MaxFiles),
-		Created: timeText(f.Created), LastUsed: timeText(f.LastUsed),
+		Created: timeText(f.Created), LastUsed: timeText(f.LastUsed), Deleted: timeText(f.Deleted), Purge: timeText(f.Purge),
 	}
 }
 
@@ -97,8 +100,9 @@ func (c *folderAdd) Run(e *Env) error {
 }
 
 type folderList struct {
-	User string `help:"Only folders of this user." placeholder:"NAME"`
-	JSON bool   `name:"json" help:"Print JSON."`
+	User    string `help:"Only folders of this user." placeholder:"NAME"`
+	Deleted bool   `help:"The folders that were deleted and can be restored."`
+	JSON    bool   `name:"json" help:"Print JSON."`
 }
 
 // Run lists the folders, with the usage last written (up to a second old).
@@ -112,6 +116,9 @@ func (c *folderList) Run(e *Env) error {
 			c.User = u.Name
 		}
 		folders, err := st.Folders(ctx)
+		if c.Deleted {
+			folders, err = st.DeletedFolders(ctx, "")
+		}
 		if err != nil {
 			return err
 		}
@@ -121,6 +128,10 @@ func (c *folderList) Run(e *Env) error {
 				continue
 			}
 			out = append(out, folderOut(f))
+			if c.Deleted {
+				rows = append(rows, []string{f.ID, f.Title, f.OwnerName, strconv.FormatInt(f.Usage.Bytes, 10), strconv.FormatInt(f.Usage.Files, 10), timeText(f.Deleted), timeText(f.Purge)})
+				continue
+			}
 			rows = append(rows, []string{
 				f.ID, f.Title, f.OwnerName, strconv.FormatInt(f.Usage.Bytes, 10), limitText(f.MaxBytes),
 				strconv.FormatInt(f.Usage.Files, 10), limitText(f.MaxFiles), timeText(f.Created),
@@ -128,6 +139,9 @@ func (c *folderList) Run(e *Env) error {
 		}
 		if c.JSON {
 			return e.print(out)
+		}
+		if c.Deleted {
+			return e.table("ID TITLE USER BYTES FILES DELETED PURGED-AT", rows)
 		}
 		return e.table("ID TITLE USER BYTES MAX-BYTES FILES MAX-FILES CREATED", rows)
 	})
@@ -174,17 +188,96 @@ func (c *folderLimit) Run(e *Env) error {
 }
 
 type folderRm struct {
-	Folder string `arg:"" name:"id" help:"ID of the folder, or its title if no other has it."`
+	Folder string `arg:"" name:"id" help:"ID of the folder, or its title if no other has it. One that was deleted for a while goes for good, by its ID."`
+	Keep   bool   `help:"Keep it for as long as the server was last told (--keep-deleted); in that time davit folder restore brings it back."`
 }
 
 // Run deletes the folder. The server, or its next start, frees the space.
 func (c *folderRm) Run(e *Env) error {
 	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
+		if f, ok, err := deletedFolder(ctx, st, c.Folder); err != nil || ok {
+			if err == nil && c.Keep {
+				err = fmt.Errorf("folder %s is deleted already, and kept until %s", f.ID, timeText(f.Purge))
+			}
+			if err != nil {
+				return err
+			}
+			return st.FinishFolder(ctx, f.ID, true)
+		}
 		f, err := folderNamed(ctx, st, c.Folder)
 		if err != nil {
 			return err
 		}
-		return st.DeleteFolder(ctx, f.ID, time.Now())
+		purge := time.Now()
+		if c.Keep {
+			keep, err := keptFor(ctx, st)
+			if err != nil {
+				return err
+			}
+			if keep == 0 {
+				return errors.New("the server keeps no deleted folders (--keep-deleted is 0)")
+			}
+			purge = purge.Add(keep)
+		}
+		return st.DeleteFolder(ctx, f.ID, purge)
+	})
+}
+
+const keptSetting = "keep-deleted"
+
+// NoteKeepDeleted notes --keep-deleted for the commands beside the server.
+func NoteKeepDeleted(ctx context.Context, st *store.Store, c *Config) error {
+	return st.SetSetting(ctx, keptSetting, time.Duration(c.KeepDeleted).String())
+}
+
+// keptFor is --keep-deleted of the last start of the server.
+func keptFor(ctx context.Context, st *store.Store) (time.Duration, error) {
+	text, err := st.Setting(ctx, keptSetting)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 7 * 24 * time.Hour, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return time.ParseDuration(text)
+}
+
+// deletedFolder finds a folder that can be restored, by its ID.
+func deletedFolder(ctx context.Context, st *store.Store, text string) (f store.Folder, ok bool, err error) {
+	id, ok := store.ParseID(text)
+	if !ok {
+		return f, false, nil
+	}
+	f, err = st.Folder(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, false, nil
+	}
+	return f, err == nil && f.Purge.After(f.Deleted), err
+}
+
+type folderRestore struct {
+	Folder string `arg:"" name:"id" help:"ID of the folder."`
+	JSON   bool   `name:"json" help:"Print JSON."`
+}
+
+// Run brings the folder back, whatever its owner's limit of folders.
+func (c *folderRestore) Run(e *Env) error {
+	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
+		f, ok, err := deletedFolder(ctx, st, c.Folder)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("no deleted folder %q can be restored; see davit folder list --deleted", c.Folder)
+		}
+		if f, err = st.RestoreFolder(ctx, f.ID, store.Restore{}); err != nil {
+			return err
+		}
+		if c.JSON {
+			return e.print(folderOut(f))
+		}
+		fmt.Fprintf(e.Stdout, "folder %s restored: %s\n", f.ID, printable(f.Title))
+		return nil
 	})
 }
 

@@ -18,7 +18,7 @@ func (s *Server) readyz(c echo.Context) error {
 		s.log.Warn("not ready", "error", err)
 		return c.String(http.StatusServiceUnavailable, "the database does not answer\n")
 	}
-	if err := filesReady(s.dataDir); err != nil {
+	if err := s.files.Ready(); err != nil {
 		s.log.Warn("not ready", "error", err)
 		return c.String(http.StatusServiceUnavailable, "the storage of the folders is not available\n")
 	}

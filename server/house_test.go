@@ -99,7 +99,7 @@ func newHouseWith(t *testing.T, files func(*davfs.Options), change ...func(*Conf
 		Now: h.clock.now, Log: log.Logger, Secret: bytes.Repeat([]byte{7}, 32), Client: peers.Client,
 		AllowPlainBasic: cfg.PlainBasic, AllowPlainBody: cfg.PlainBody,
 	})
-	o := davfs.Options{Dir: h.dir, Sync: davfs.SyncNone, Defaults: cfg.Default.Limits(), Log: log.Logger}
+	o := davfs.Options{Dir: h.dir, Sync: davfs.SyncNone, Defaults: cfg.Default.Limits(), KeepDeleted: time.Duration(cfg.KeepDeleted), Log: log.Logger}
 	files(&o)
 	h.files, err = davfs.New(h.store, o)
 	if err != nil {

@@ -141,6 +141,16 @@ func (s *Server) exposition() string {
 	one("davit_locks", "gauge", "WebDAV locks in open folders.", files.Locks)
 	one("davit_folders_open", "gauge", "Folders that are open.", files.Folders)
 
+	family("davit_volume_free_bytes", "gauge", "Bytes that a volume of folders has left; the data directory is \"\".")
+	volumes := s.files.Volumes()
+	for _, v := range volumes {
+		fmt.Fprintf(&b, "davit_volume_free_bytes{volume=%q} %d\n", v.Dir, v.Free)
+	}
+	family("davit_volume_promised_bytes", "gauge", "Bytes of unfinished uploads to a volume that are still to come.")
+	for _, v := range volumes {
+		fmt.Fprintf(&b, "davit_volume_promised_bytes{volume=%q} %d\n", v.Dir, v.Promised)
+	}
+
 	one("go_goroutines", "gauge", "Goroutines that exist.", runtime.NumGoroutine())
 	memory := []runtimemetrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	if runtimemetrics.Read(memory); memory[0].Value.Kind() == runtimemetrics.KindUint64 {

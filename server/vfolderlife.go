@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -387,8 +388,18 @@ func (s *Server) trashVFolder(v *vcall) error {
 // errInUse is a deletion of what somebody is working in.
 var errInUse = errors.New("the folder was used over WebDAV in the last 5 minutes")
 
+// inUseFor is how long a folder is in use after its last request over WebDAV (D23).
+const inUseFor = 5 * time.Minute
+
 func (s *Server) trash(v *vcall, m store.Mount, force bool) error {
-	if err := s.files.DeleteFolder(v.Request().Context(), m.Folder.ID); err != nil {
+	remove := s.files.TrashFolder
+	switch used := s.files.LastDAVUse(m.Folder.ID); {
+	case force:
+		remove = s.files.DeleteFolder
+	case s.now().Sub(used) < inUseFor:
+		return errInUse
+	}
+	if err := remove(v.Request().Context(), m.Folder.ID); err != nil {
 		return err
 	}
 	return v.NoContent(http.StatusNoContent)

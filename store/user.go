@@ -277,7 +277,7 @@ func (t tx) deleteForGood(ctx context.Context, ids []string) error {
 		if err := t.note(ctx, event{action: "folder.delete", folder: id, detail: map[string]bool{"final": true}}); err != nil {
 			return err
 		}
-		const mark = `UPDATE folders SET deleted = CASE WHEN deleted = 0 THEN $2 ELSE deleted END, purge = $2 WHERE id = $1`
+		const mark = `UPDATE folders SET deleted = $2, purge = $2 WHERE id = $1`
 		if _, err := t.exec(mark, id, now); err != nil {
 			return err
 		}

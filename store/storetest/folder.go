@@ -251,7 +251,7 @@ func testDeleteFolder(t *testing.T, s *store.Store) {
 			ok(t, s.DeleteFolder(ctx, f.ID, test.purge))
 			wantErr(t, "delete again", s.DeleteFolder(ctx, f.ID, test.purge), fs.ErrNotExist)
 			equal(t, "living", slices.Contains(titles(must(s.Folders(ctx))(t)), "docs"), false)
-			equal(t, "grant, locks, properties, token", has(f.ID, 0), []bool{false, !test.final, !test.final, !test.final})
+			equal(t, "grant, locks, properties, token", has(f.ID, 0), []bool{false, false, !test.final, !test.final})
 			equal(t, "those of another folder", has(other.ID, 1), []bool{true, true, true, true})
 			g := must(s.Folder(ctx, f.ID))(t)
 			if g.Deleted.IsZero() || g.Purge.IsZero() || !test.final && !g.Purge.Equal(test.purge) {
