@@ -35,6 +35,7 @@ type cli struct {
 	Key     server.KeyCommands     `cmd:"" help:"Manage API keys (signed requests)."`
 	Token   server.TokenCommands   `cmd:"" help:"Manage tokens (mounts and Bearer)."`
 	Session server.SessionCommands `cmd:"" help:"Manage sessions: who is signed in."`
+	JWT     server.JWTCommands     `cmd:"" name:"jwt" help:"Manage the keys that sign access tokens."`
 	Folder  server.FolderCommands  `cmd:"" help:"Manage the folders."`
 	Check   server.CheckCommand    `cmd:"" help:"Compare the database with the disk; exit 1 if they differ."`
 	Version version                `cmd:"" help:"Print the version."`
@@ -126,10 +127,9 @@ func (c *serve) Run(env *server.Env) (err error) {
 		return err
 	}
 	peers := server.NewPeers(&c.Config)
-	access := auth.New(st, auth.Options{
-		Log: log.Logger, Secret: secret, Client: peers.Client,
-		AllowPlainBasic: c.PlainBasic, AllowPlainBody: c.PlainBody,
-	})
+	options := c.AuthOptions()
+	options.Log, options.Secret, options.Client = log.Logger, secret, peers.Client
+	access := auth.New(st, options)
 	sync, err := davfs.ParseSync(c.Sync)
 	if err != nil {
 		return err

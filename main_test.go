@@ -327,7 +327,7 @@ func TestCommandsWithoutServer(t *testing.T) {
 func TestNoInstallation(t *testing.T) {
 	s := newShell(t)
 	for _, args := range []string{"user list", "user passwd ann", "user limit ann", "user rm ann", "key add --user ann", "key list", "key rm x",
-		"token add --user ann", "token list", "token rm x", "session list", "session rm x", "folder add x --user ann", "folder list", "folder limit x", "folder rm x", "folder scan x",
+		"token add --user ann", "token list", "token rm x", "session list", "session rm x", "jwt rotate", "jwt list", "folder add x --user ann", "folder list", "folder limit x", "folder rm x", "folder scan x",
 		"check", "check --repair"} {
 		code, out, errs := s.run("", strings.Fields(args)...)
 		if code != 1 || out != "" || !strings.Contains(errs, s.dir) {

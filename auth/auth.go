@@ -11,6 +11,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -22,6 +23,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"davit/store"
@@ -41,6 +43,13 @@ type records interface {
 	ProjectIDs(ctx context.Context, userID string) ([]string, error)
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
 	TouchTokens(ctx context.Context, used map[string]store.Used) error
+	CreateUser(ctx context.Context, u store.User) (store.User, error)
+	ChangePasswordHash(ctx context.Context, userID, old, hash, keep string) error
+	CreateToken(ctx context.Context, k store.Token) (store.Token, error)
+	DeleteToken(ctx context.Context, id string) error
+	SweepTokens(ctx context.Context, now, idle time.Time) (bool, error)
+	SigningKeys(ctx context.Context) ([]store.SigningKey, error)
+	AddSigningKey(ctx context.Context, k store.SigningKey, since string, forget time.Time) error
 }
 
 // Options are the settings of an Auth. The zero value works for a command that
@@ -50,6 +59,9 @@ type Options struct {
 	Rand io.Reader        // nil: crypto/rand
 	Log  *slog.Logger     // nil: nothing is logged
 
+	// Sleep waits while somebody who may be guessing is slowed; nil: a timer.
+	Sleep func(context.Context, time.Duration) error
+
 	Secret []byte // 32 bytes, see LoadSecret; seals the secret keys of API keys
 
 	// Client says who sent a request. Without it every client is unknown and its
@@ -58,6 +70,12 @@ type Options struct {
 
 	AllowPlainBasic bool // accept passwords over connections that anybody may read (D27)
 	AllowPlainBody  bool // likewise signed requests whose body no signature covers (D28)
+
+	Issuer      string        // iss of access tokens; "" is DefaultIssuer
+	Algorithm   string        // that signs them: EdDSA, which "" is, or RS256
+	SessionTime time.Duration // from sign-in to the end of a session; 0 is SessionTime
+	SessionIdle time.Duration // unused for so long, a session ends earlier; 0: it does not
+	Provider    *Provider     // an outside identity provider; nil: there is none
 }
 
 // Client is who sent a request, as far as the connection tells.
@@ -116,6 +134,15 @@ type Auth struct {
 	replays   replays
 	views     views
 	used      used
+
+	log         *slog.Logger
+	issuer      string
+	algorithm   string
+	sessionTime time.Duration
+	sessionIdle time.Duration
+	keyring     keyring
+	provider    *provider
+	swept       atomic.Int64 // seconds: when tokens were last swept
 }
 
 // New returns an Auth over st, which is a *store.Store.
@@ -132,7 +159,7 @@ func New(st records, o Options) *Auth {
 	if o.Client == nil {
 		o.Client = func(*http.Request) Client { return Client{} }
 	}
-	return &Auth{
+	a := &Auth{
 		records:    st,
 		now:        o.Now,
 		rand:       o.Rand,
@@ -143,7 +170,18 @@ func New(st records, o Options) *Auth {
 		passwords:  newPasswords(),
 		guard:      newGuard(o.Now, o.Log),
 		verified:   newVerified(),
+
+		log:         o.Log,
+		issuer:      cmp.Or(o.Issuer, DefaultIssuer),
+		algorithm:   cmp.Or(o.Algorithm, EdDSA),
+		sessionTime: cmp.Or(o.SessionTime, SessionTime),
+		sessionIdle: o.SessionIdle,
+		provider:    newProvider(o.Provider, o.Now, o.Log),
 	}
+	if o.Sleep != nil {
+		a.guard.sleep = o.Sleep
+	}
+	return a
 }
 
 // Authenticate says who sent a request to one of the APIs: by a signature, by Basic
@@ -212,8 +250,12 @@ func splitScheme(header string) (scheme, rest string) {
 	return scheme, strings.Trim(rest, " ")
 }
 
-// maxCredential is longer than any user name and password that anybody types.
-const maxCredential = 4096
+// maxCredential is longer than any user name and password that anybody types; the tokens
+// of identity providers may say more.
+const (
+	maxCredential = 4096
+	maxBearer     = 16384
+)
 
 var errPlainBasic = fmt.Errorf("%w: use https, or start the server with --allow-plain-basic", store.ErrPlain)
 
@@ -226,7 +268,7 @@ func (a *Auth) credential(r *http.Request, header string) (store.Principal, erro
 	if basic && !client.private() && !a.plainBasic {
 		return store.Principal{}, errPlainBasic // before the cache: the answer must not tell a good password
 	}
-	if len(header) > maxCredential {
+	if len(header) > maxBearer || basic && len(header) > maxCredential {
 		return store.Principal{}, store.ErrUnauthenticated
 	}
 	sum := a.verified.sum(header)
@@ -323,13 +365,14 @@ func useOf(r *http.Request, ip netip.Addr, now time.Time) store.Used {
 // kept for the next call.
 func (a *Auth) Flush(ctx context.Context) error {
 	a.verified.sweep(a.now())
+	swept := a.sweepTokens(ctx)
 
 	a.used.mu.Lock()
 	keys, tokens := a.used.keys, a.used.tokens
 	a.used.keys, a.used.tokens = nil, nil
 	a.used.mu.Unlock()
 
-	var errs []error
+	errs := []error{swept}
 	if len(keys) > 0 {
 		if err := a.records.TouchKeys(ctx, keys); err != nil {
 			errs = append(errs, fmt.Errorf("write last use of keys: %w", err))
@@ -347,6 +390,27 @@ func (a *Auth) Flush(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// sweepTokens removes sessions and mounts that have ended, every ten minutes.
+func (a *Auth) sweepTokens(ctx context.Context) error {
+	now := a.now()
+	last := a.swept.Load()
+	if last == 0 { // not while the server starts
+		a.swept.CompareAndSwap(0, now.Unix())
+		return nil
+	}
+	if now.Unix()-last < 600 || !a.swept.CompareAndSwap(last, now.Unix()) {
+		return nil
+	}
+	idle := time.UnixMicro(1)
+	if a.sessionIdle > 0 {
+		idle = now.Add(-a.sessionIdle)
+	}
+	if _, err := a.records.SweepTokens(ctx, now, idle); err != nil {
+		return fmt.Errorf("remove sessions that have ended: %w", err)
+	}
+	return nil
 }
 
 // evict makes room for one more in a map of at most max: what goes is left to chance,

@@ -124,7 +124,7 @@ func tokenPrincipal(user store.User, t store.Token) store.Principal {
 func (a *Auth) verifyBearer(ctx context.Context, sum digest, text string) (*entry, error) {
 	id, secret, ok := splitToken(text)
 	if !ok {
-		return nil, store.ErrUnauthenticated
+		return a.verifyJWT(ctx, sum, text)
 	}
 	e, err := a.token(ctx, id, secret)
 	switch {

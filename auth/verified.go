@@ -30,6 +30,7 @@ type entry struct {
 	verified  time.Time     // in full, with the password hash
 	hash      string        // the user's password hash; "" for a token
 	expires   time.Time     // of the token; zero: never
+	person    *person       // of a JWT: what it says
 	touched   atomic.Int64
 }
 

@@ -12,10 +12,12 @@ import (
 	"path"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"davit/auth"
 	"davit/store"
 
 	"github.com/alecthomas/kong"
@@ -49,6 +51,10 @@ type Config struct {
 	FirstFolder  string         `help:"At the first start also create this folder for admin; print how to mount it." env:"DAVIT_FIRST_FOLDER" placeholder:"TITLE"`
 	Default      DefaultsConfig `embed:"" prefix:"default-" group:"Limits of users who have none of their own (0 is no limit):"`
 	Products     ProductsConfig `hidden:"" help:"Storage products; a section of the file."`
+	SessionTime  Duration       `name:"session-lifetime" help:"How long a sign-in lasts at most." default:"30d" env:"DAVIT_SESSION_LIFETIME" placeholder:"TIME"`
+	SessionIdle  Duration       `name:"session-idle" help:"How long a sign-in lasts that is not used." default:"30d" env:"DAVIT_SESSION_IDLE" placeholder:"TIME"`
+	JWTAlgorithm string         `name:"jwt-algorithm" help:"What signs access tokens: EdDSA or RS256." enum:"EdDSA,RS256" default:"EdDSA" env:"DAVIT_JWT_ALGORITHM" placeholder:"EdDSA|RS256"`
+	OIDC         OIDCConfig     `embed:"" prefix:"oidc-" group:"Outside identity provider (section \"oidc:\" of the file):"`
 	DAV          WebDAVConfig   `embed:"" prefix:"dav-" group:"WebDAV (section \"dav:\" of the file):"`
 }
 
@@ -69,6 +75,63 @@ type WebDAVConfig struct {
 	LastModified   bool      `name:"set-lastmodified" help:"PROPPATCH of lastmodified and getlastmodified sets the time of modification, as sync clients expect; else it is refused." default:"true" negatable:"" env:"DAVIT_DAV_SET_LASTMODIFIED"`
 	RefuseName     []Pattern `help:"Shell pattern of names that nobody may make, in any letter case, such as *.tmp; repeatable." env:"DAVIT_DAV_REFUSE_NAME" placeholder:"PATTERN"`
 	Challenge      []string  `name:"challenge-agent" help:"Part of a User-Agent whose OPTIONS without credentials get 401; repeatable." env:"DAVIT_DAV_CHALLENGE_AGENT" placeholder:"TEXT"`
+}
+
+// OIDCConfig says whose tokens are taken as Bearer beside our own.
+type OIDCConfig struct {
+	JWKSURL     string   `name:"jwks-url" help:"Where the provider's keys are (JWK set): https, or http on this machine. With it, tokens of the provider are taken as Bearer." env:"DAVIT_OIDC_JWKS_URL" placeholder:"URL"`
+	Issuer      string   `help:"What the provider calls itself in its tokens (iss)." env:"DAVIT_OIDC_ISSUER" placeholder:"URL"`
+	Audience    []string `help:"What the provider calls this server in its tokens (aud); repeatable." env:"DAVIT_OIDC_AUDIENCE" placeholder:"NAME"`
+	UserClaim   string   `help:"Claim whose value is the user's name here. Only one that people cannot choose for themselves." default:"sub" env:"DAVIT_OIDC_USER_CLAIM" placeholder:"CLAIM"`
+	CreateUsers bool     `help:"Whom the provider knows and this server does not becomes a user." env:"DAVIT_OIDC_CREATE_USERS"`
+	AllowAdmins bool     `help:"Administrators may administer with tokens of the provider too." env:"DAVIT_OIDC_ALLOW_ADMINS"`
+}
+
+// validate refuses settings that are not whole.
+func (c OIDCConfig) validate(issuer string) error {
+	if c.JWKSURL == "" {
+		if c.Issuer != "" || len(c.Audience) > 0 {
+			return errors.New("--oidc-jwks-url is missing: --oidc-issuer and --oidc-audience do nothing without it")
+		}
+		return nil
+	}
+	switch {
+	case c.Issuer == "":
+		return errors.New("--oidc-jwks-url needs --oidc-issuer")
+	case len(c.Audience) == 0 || slices.Contains(c.Audience, ""):
+		return errors.New("--oidc-jwks-url needs --oidc-audience: without it, tokens that are for other services would be taken")
+	case c.UserClaim == "":
+		return errors.New("--oidc-user-claim is empty")
+	case c.Issuer == issuer:
+		return errors.New("--oidc-issuer: this server calls itself so")
+	}
+	if err := auth.CheckProviderURL(c.JWKSURL); err != nil {
+		return fmt.Errorf("--oidc-jwks-url: %w", err)
+	}
+	return nil
+}
+
+// AuthOptions are the settings of package auth.
+func (c *Config) AuthOptions() auth.Options {
+	o := auth.Options{
+		AllowPlainBasic: c.PlainBasic, AllowPlainBody: c.PlainBody, Issuer: c.issuer(), Algorithm: c.JWTAlgorithm,
+		SessionTime: time.Duration(c.SessionTime), SessionIdle: time.Duration(c.SessionIdle),
+	}
+	if c.OIDC.JWKSURL != "" {
+		o.Provider = &auth.Provider{
+			Issuer: c.OIDC.Issuer, KeysURL: c.OIDC.JWKSURL, Audiences: c.OIDC.Audience, UserClaim: c.OIDC.UserClaim,
+			CreateUsers: c.OIDC.CreateUsers, Administrators: c.OIDC.AllowAdmins,
+		}
+	}
+	return o
+}
+
+// issuer is the iss of access tokens: the server's public URL, if it has one.
+func (c *Config) issuer() string {
+	if len(c.PublicURL) > 0 {
+		return c.PublicURL[0].String()
+	}
+	return auth.DefaultIssuer
 }
 
 // Limits are the server's defaults in the words of the store.
@@ -96,6 +159,12 @@ func (c *Config) Validate() error {
 		if v == store.Default {
 			return fmt.Errorf("--default-max-%s: there is nothing above the server's own default", name)
 		}
+	}
+	if c.SessionTime <= 0 || c.SessionIdle <= 0 {
+		return errors.New("--session-lifetime and --session-idle must be more than 0")
+	}
+	if err := c.OIDC.validate(c.issuer()); err != nil {
+		return err
 	}
 	if c.UploadExpiry <= 0 {
 		return errors.New("--upload-expiry must be more than 0")
@@ -249,7 +318,7 @@ func (n *Network) UnmarshalText(text []byte) error {
 }
 
 // ConfigFile is the name of the YAML file. Its keys are the flags of serve;
-// the flags --dav-… stand in a section "dav:".
+// the flags --dav-… stand in a section "dav:", --oidc-… in "oidc:".
 type ConfigFile string
 
 // BeforeResolve reads the file when kong has seen its name.
@@ -278,6 +347,9 @@ func (ConfigFile) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
 	ctx.AddResolver(settings)
 	return nil
 }
+
+// sections of the file hold the flags that begin with their names.
+var sections = [...]string{"dav", "oidc"}
 
 // settings are the values of one file, by flag.
 type settings struct {
@@ -312,15 +384,22 @@ func (s *settings) add(prefix string, m *yaml.Node, known map[string]bool) error
 		key, value := m.Content[i], m.Content[i+1]
 		name := prefix + key.Value
 		fail := func(what string) error {
-			return fmt.Errorf("%s:%d: %s %q", s.file, key.Line, what, strings.ReplaceAll(name, "dav-", "dav."))
+			shown := name
+			for _, section := range sections {
+				if rest, ok := strings.CutPrefix(shown, section+"-"); ok {
+					shown = section + "." + rest
+				}
+			}
+			return fmt.Errorf("%s:%d: %s %q", s.file, key.Line, what, shown)
 		}
-		if prefix == "" && key.Value == "dav" {
-			if err := s.add("dav-", value, known); err != nil {
+		if prefix == "" && slices.Contains(sections[:], key.Value) {
+			if err := s.add(key.Value+"-", value, known); err != nil {
 				return err
 			}
 			continue
 		}
-		if !known[name] || (prefix == "" && strings.HasPrefix(name, "dav-")) {
+		inSection := slices.ContainsFunc(sections[:], func(section string) bool { return strings.HasPrefix(name, section+"-") })
+		if !known[name] || prefix == "" && inSection {
 			return fail("unknown key")
 		}
 		if _, twice := s.values[name]; twice {

@@ -424,9 +424,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case status >= 500:
 		s.log.Error("request failed", "id", h.Get("X-Request-Id"), "error", err)
 	}
+	if scope := (*auth.ScopeError)(nil); status == 403 && errors.As(err, &scope) { // RFC 6750, section 3.1
+		h.Set("WWW-Authenticate", `Bearer realm="Davit", error="insufficient_scope", scope="`+scope.Scope.String()+`"`)
+	}
 	switch status {
 	case 401:
-		h["WWW-Authenticate"] = []string{"BackendAI", `Basic realm="Davit", charset="UTF-8"`, `Bearer realm="Davit"`}
+		h["WWW-Authenticate"] = challenges(r)
 	case 423, 429, 503:
 		var retry interface{ RetryAfter() time.Duration } // *auth.RetryError, *store.MaintenanceError
 		if errors.As(err, &retry) && retry.RetryAfter() > 0 {
@@ -465,4 +468,19 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	w.Write(body)
+}
+
+// challenges say how to sign in. A browser whose page sent a token, or signs in by itself,
+// must not ask its user for a password of its own accord: no Basic there. Of a token that
+// was sent, RFC 6750 wants to hear that it is not good.
+func challenges(r *http.Request) []string {
+	const bearer = `Bearer realm="Davit"`
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+		return []string{bearer + `, error="invalid_token"`}
+	case strings.HasPrefix(r.URL.Path, "/auth/"):
+		return []string{bearer}
+	}
+	return []string{"BackendAI", `Basic realm="Davit", charset="UTF-8"`, bearer}
 }

@@ -95,10 +95,10 @@ func newHouseWith(t *testing.T, files func(*davfs.Options), change ...func(*Conf
 		t.Fatal(err)
 	}
 	peers := NewPeers(cfg)
-	h.auth = auth.New(h.store, auth.Options{
-		Now: h.clock.now, Log: log.Logger, Secret: bytes.Repeat([]byte{7}, 32), Client: peers.Client,
-		AllowPlainBasic: cfg.PlainBasic, AllowPlainBody: cfg.PlainBody,
-	})
+	access := cfg.AuthOptions()
+	access.Now, access.Log, access.Secret, access.Client = h.clock.now, log.Logger, bytes.Repeat([]byte{7}, 32), peers.Client
+	access.Sleep = func(context.Context, time.Duration) error { return nil } // auth's own tests look at this
+	h.auth = auth.New(h.store, access)
 	o := davfs.Options{Dir: h.dir, Sync: davfs.SyncNone, Defaults: cfg.Default.Limits(), KeepDeleted: time.Duration(cfg.KeepDeleted), Log: log.Logger}
 	files(&o)
 	h.files, err = davfs.New(h.store, o)

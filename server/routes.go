@@ -33,9 +33,12 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 
 	s.vfolderRoutes(e)
 
+	s.sessionRoutes(e)
+	s.tokenRoutes(e)
 	s.uploadRoutes(e)
 	s.fileRoutes(e)
 	s.collectionRoutes(e)
+	s.noteScopes(e)
 	return e
 }
 
@@ -53,6 +56,7 @@ func (s *Server) scoped(text string, h func(echo.Context, store.Principal) error
 		if scope, err = store.ParseScope(text); err != nil {
 			panic(err) // the table of routes is wrong
 		}
+		s.noteScope(scope)
 	}
 	return func(c echo.Context) error {
 		p, err := s.auth.Authenticate(c.Request())

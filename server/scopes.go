@@ -104,6 +104,33 @@ var scopeNames = []struct{ name, title, about string }{
 	{"metrics", "Metrics", "The server's numbers, for administrators."},
 }
 
+// knownScope refuses a scope that covers no route of this server.
+func (s *Server) knownScope(scope store.Scope) error {
+	if scope.Path == "all" || scope.Path == "webdav" || s.scopePaths[scope.Path] {
+		return nil
+	}
+	return fmt.Errorf("%w: there is no scope %q", fs.ErrInvalid, scope.Path)
+}
+
+// noteScopes remembers the scopes of all routes, and what they begin with.
+func (s *Server) noteScopes(e *echo.Echo) {
+	for _, r := range e.Routes() {
+		s.noteScope(scopeOf(r.Method, r.Path))
+	}
+}
+
+func (s *Server) noteScope(scope store.Scope) {
+	path := scope.Path
+	for {
+		s.scopePaths[path] = true
+		i := strings.LastIndexByte(path, '.')
+		if i < 0 {
+			return
+		}
+		path = path[:i]
+	}
+}
+
 // knownScope refuses a scope that covers nothing: none of scopeNames, nor finer.
 func knownScope(s store.Scope) error {
 	for _, known := range scopeNames {

@@ -53,12 +53,13 @@ type Server struct {
 	products *store.Products
 	shown    map[string]shownProduct
 
-	dav    http.Handler
-	api    http.Handler
-	cross  *http.CrossOriginProtection
-	limits *rateLimit
-	links  links
-	ids    requestIDs
+	dav        http.Handler
+	api        http.Handler
+	cross      *http.CrossOriginProtection
+	limits     *rateLimit
+	scopePaths map[string]bool // that a token's scope may have
+	links      links
+	ids        requestIDs
 
 	metrics metrics
 
@@ -81,6 +82,7 @@ func New(dataDir string, cfg *Config, p Parts) *Server {
 	s.limits = newRateLimit(cfg.RateLimit, s.now)
 	s.links = links{sealer: s.auth.Sealer, now: s.now}
 	s.shown = showProducts(s.products)
+	s.scopePaths = map[string]bool{}
 	s.api = s.routes(p.Page)
 	s.dav = p.Files.Handler(p.Auth, davfs.HandlerOptions{
 		Hosts:         p.Peers.Hosts,
