@@ -60,6 +60,10 @@ type Store struct {
 	stmts   map[string]*sql.Stmt // prepared on conn, by their text
 	full    bool                 // PRAGMA synchronous of conn is FULL, not NORMAL
 	version int64                // PRAGMA data_version of conn, as last seen
+
+	lastNote int64 // time of the last entry of the audit
+
+	noted, counted, audited atomic.Int64 // entries written by this process; that when they were last counted; how many there are about
 }
 
 // Open opens the database and brings its tables up to date. A database that was
@@ -107,6 +111,9 @@ func (s *Store) open(ctx context.Context, path string) error {
 		return convert(err)
 	}
 	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.foldNames(ctx); err != nil {
 		return err
 	}
 	if _, err := s.Poll(ctx); err != nil {

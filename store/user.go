@@ -65,6 +65,19 @@ func userName(name string) (string, error) {
 	return name, nil
 }
 
+// checkEmail returns fs.ErrInvalid for what is no line of text. Whether anybody gets mail there is not asked.
+func checkEmail(email string) error {
+	switch {
+	case !utf8.ValidString(email):
+		return explain(fs.ErrInvalid, "e-mail address is not UTF-8")
+	case len(email) > 320: // RFC 3696, erratum 1690, has 254
+		return explain(fs.ErrInvalid, "e-mail address is longer than 320 bytes")
+	case strings.ContainsFunc(email, unicode.IsControl):
+		return explain(fs.ErrInvalid, "e-mail address contains a control character")
+	}
+	return nil
+}
+
 const selectUser = `SELECT id, name, email, admin, password_hash, max_folders, max_bytes, max_files, created FROM users`
 
 func scanUser(r row) (u User, err error) {
@@ -74,7 +87,7 @@ func scanUser(r row) (u User, err error) {
 }
 
 // CreateUser adds a user and returns it with ID, Created, and its name in NFC.
-// fs.ErrExist if the name is taken, fs.ErrInvalid for a name or limit that may
+// fs.ErrExist if the name is taken, fs.ErrInvalid for a name, e-mail address or limit that may
 // not be.
 func (s *Store) CreateUser(ctx context.Context, u User) (User, error) {
 	var err error
@@ -87,13 +100,18 @@ func (s *Store) CreateUser(ctx context.Context, u User) (User, error) {
 	if u.ID, err = newID(); err != nil {
 		return User{}, err
 	}
+	if err := checkEmail(u.Email); err != nil {
+		return User{}, err
+	}
 	u.Created = s.now().UTC().Truncate(time.Microsecond)
 	err = s.write(ctx, announced, func(t tx) error {
 		t.touch(TouchUser, u.ID)
-		_, err := t.exec(`INSERT INTO users (id, name, email, admin, password_hash, max_folders, max_bytes, max_files, created)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, u.ID, u.Name, u.Email, u.Admin, u.PasswordHash,
-			u.Limits.MaxFolders, u.Limits.MaxBytes, u.Limits.MaxFiles, micros(u.Created))
-		return err
+		if _, err := t.exec(`INSERT INTO users (id, name, folded, email, admin, password_hash, max_folders, max_bytes, max_files, created)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, u.ID, u.Name, foldName(u.Name), u.Email, u.Admin, u.PasswordHash,
+			u.Limits.MaxFolders, u.Limits.MaxBytes, u.Limits.MaxFiles, micros(u.Created)); err != nil {
+			return err
+		}
+		return t.note(ctx, event{action: "user.create", subject: u.Name, detail: map[string]any{"admin": u.Admin, "password": u.PasswordHash != ""}})
 	})
 	if err != nil {
 		return User{}, named(err, "user", u.Name)
@@ -162,16 +180,97 @@ func (s *Store) SetUserLimits(ctx context.Context, userID string, l Limits) erro
 	if err := l.check(); err != nil {
 		return err
 	}
-	return named(s.write(ctx, announced, func(t tx) error {
+	_, err := s.ChangeUser(ctx, userID, UserChange{MaxFolders: &l.MaxFolders, MaxBytes: &l.MaxBytes, MaxFiles: &l.MaxFiles})
+	return err
+}
+
+// UserChange is what to change about a user; nil leaves a thing as it is.
+type UserChange struct {
+	Email                          *string
+	Admin                          *bool
+	PasswordHash                   *string // "" for no password
+	MaxFolders, MaxBytes, MaxFiles *int64
+}
+
+// ChangeUser changes a user, all or nothing, and returns it as it is then. A new password ends the user's
+// sessions. fs.ErrNotExist; fs.ErrInvalid for what may not be; fs.ErrPermission for the last administrator, who
+// stays one.
+func (s *Store) ChangeUser(ctx context.Context, userID string, c UserChange) (User, error) {
+	var u User
+	err := s.write(ctx, announced, func(t tx) (err error) {
 		t.touch(TouchUser, userID)
+		if u, err = t.user(userID); err != nil {
+			return err
+		}
+		was := u
+		for _, l := range []struct{ to, from *int64 }{{&u.Limits.MaxFolders, c.MaxFolders}, {&u.Limits.MaxBytes, c.MaxBytes}, {&u.Limits.MaxFiles, c.MaxFiles}} {
+			if l.from != nil {
+				*l.to = *l.from
+			}
+		}
+		if err := u.Limits.check(); err != nil {
+			return err
+		}
+		if c.Email != nil {
+			u.Email = *c.Email
+			if err := checkEmail(u.Email); err != nil {
+				return err
+			}
+		}
+		if c.Admin != nil {
+			u.Admin = *c.Admin
+		}
+		if was.Admin && !u.Admin {
+			if err := t.keepAdmin(was); err != nil {
+				return err
+			}
+		}
+		if _, err := t.exec(`UPDATE users SET email = $2, admin = $3, max_folders = $4, max_bytes = $5, max_files = $6 WHERE id = $1`,
+			userID, u.Email, u.Admin, u.Limits.MaxFolders, u.Limits.MaxBytes, u.Limits.MaxFiles); err != nil {
+			return err
+		}
+		if c.PasswordHash != nil {
+			u.PasswordHash = *c.PasswordHash
+			if err := t.setPassword(ctx, userID, u.PasswordHash, ""); err != nil {
+				return err
+			}
+		}
+		if u.Email != was.Email || u.Admin != was.Admin {
+			detail := map[string]any{}
+			if u.Email != was.Email {
+				detail["email"] = u.Email
+			}
+			if u.Admin != was.Admin {
+				detail["admin"] = u.Admin
+			}
+			if err := t.note(ctx, event{action: "user.change", subject: u.Name, detail: detail}); err != nil {
+				return err
+			}
+		}
+		if u.Limits == was.Limits {
+			return nil
+		}
 		folders, err := collect[string](t.query(`SELECT id FROM folders WHERE owner_id = $1`, userID))(scanString)
 		if err != nil {
 			return err
 		}
 		t.touch(TouchFolder, folders...) // others who see them remember these limits
-		return oneRow(t.exec(`UPDATE users SET max_folders = $2, max_bytes = $3, max_files = $4 WHERE id = $1`,
-			userID, l.MaxFolders, l.MaxBytes, l.MaxFiles))
-	}), "user", userID)
+		return t.note(ctx, event{action: "user.limit", subject: u.Name,
+			detail: map[string]int64{"maxFolders": u.Limits.MaxFolders, "maxBytes": u.Limits.MaxBytes, "maxFiles": u.Limits.MaxFiles}})
+	})
+	return u, named(err, "user", userID)
+}
+
+// keepAdmin returns fs.ErrPermission if there is no administrator beside u.
+func (t tx) keepAdmin(u User) error {
+	var others int
+	if err := t.get(`SELECT COUNT(*) FROM users WHERE admin AND id <> $1`, []any{u.ID}, &others); err != nil {
+		return err
+	}
+	if others == 0 {
+		return explain(fs.ErrPermission, "%s is the last administrator", u.Name)
+	}
+	return nil
 }
 
 // DeleteUser removes a user with keys, tokens, grants, memberships and locks. The personal
@@ -194,12 +293,10 @@ func (s *Store) DeleteUser(ctx context.Context, userID, transferTo string, delet
 			return err
 		}
 		t.touchAll()
-		var others int
-		if err := t.get(`SELECT COUNT(*) FROM users WHERE admin AND id <> $1`, []any{userID}, &others); err != nil {
-			return err
-		}
-		if u.Admin && others == 0 {
-			return explain(fs.ErrPermission, "%s is the last administrator", u.Name)
+		if u.Admin {
+			if err := t.keepAdmin(u); err != nil {
+				return err
+			}
 		}
 		if transferTo != "" {
 			if _, err := t.user(transferTo); err != nil {
