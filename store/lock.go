@@ -20,20 +20,26 @@ type Lock struct {
 	Created  time.Time
 }
 
-const selectLocks = `SELECT l.token, l.folder_id, l.path, l.infinite, l.shared, l.owner_xml, l.user_id,
+const lockColumns = `SELECT l.token, l.folder_id, l.path, l.infinite, l.shared, l.owner_xml, l.user_id,
 		COALESCE(u.name, ''), l.timeout, l.expires, l.created
-	FROM locks l LEFT JOIN users u ON u.id = l.user_id
-	WHERE l.folder_id = $1 ORDER BY l.path, l.created, l.token`
+	FROM locks l LEFT JOIN users u ON u.id = l.user_id`
+
+const (
+	selectLocks = lockColumns + ` WHERE l.folder_id = $1 ORDER BY l.path, l.created, l.token`
+	selectLock  = lockColumns + ` WHERE l.token = $1`
+)
+
+func scanLock(r row) (l Lock, err error) {
+	var timeout int64
+	err = r.Scan(&l.Token, &l.FolderID, &l.Path, &l.Infinite, &l.Shared, &l.OwnerXML, &l.UserID,
+		&l.UserName, &timeout, scanTime{&l.Expires}, scanTime{&l.Created})
+	l.Timeout = time.Duration(timeout) * time.Microsecond
+	return l, err
+}
 
 // Locks returns the locks in a folder, expired ones too, ordered by path and age.
 func (s *Store) Locks(ctx context.Context, folderID string) ([]Lock, error) {
-	return collect[Lock](s.reads.QueryContext(ctx, selectLocks, folderID))(func(r row) (l Lock, err error) {
-		var timeout int64
-		err = r.Scan(&l.Token, &l.FolderID, &l.Path, &l.Infinite, &l.Shared, &l.OwnerXML, &l.UserID,
-			&l.UserName, &timeout, scanTime{&l.Expires}, scanTime{&l.Created})
-		l.Timeout = time.Duration(timeout) * time.Microsecond
-		return l, err
-	})
+	return collect[Lock](s.reads.QueryContext(ctx, selectLocks, folderID))(scanLock)
 }
 
 // SaveLock writes a lock, in place of one with the same token. fs.ErrNotExist if
@@ -70,4 +76,41 @@ func (s *Store) DeleteLocks(ctx context.Context, tokens ...string) error {
 		}
 		return nil
 	})
+}
+
+const selectAllLocks = lockColumns + ` WHERE l.token > $1 AND l.expires > $2 ORDER BY l.token LIMIT $3`
+
+// AllLocks returns at most limit locks of all folders that have not expired, ordered by token, whose tokens are behind after.
+func (s *Store) AllLocks(ctx context.Context, after string, limit int) ([]Lock, error) {
+	return collect[Lock](s.reads.QueryContext(ctx, selectAllLocks, after, micros(s.now()), limit))(scanLock)
+}
+
+// Lock returns the lock with a token, an expired one too; fs.ErrNotExist.
+func (s *Store) Lock(ctx context.Context, token string) (Lock, error) {
+	l, err := scanLock(s.reads.QueryRowContext(ctx, selectLock, token))
+	return l, named(convert(err), "lock", token)
+}
+
+// LockTokens returns the tokens of the locks in a folder, expired ones too.
+func (s *Store) LockTokens(ctx context.Context, folderID string) ([]string, error) {
+	return collect[string](s.reads.QueryContext(ctx, `SELECT token FROM locks WHERE folder_id = $1`, folderID))(scanString)
+}
+
+// BreakLock removes a lock for somebody who did not make it, or not over WebDAV; fs.ErrNotExist.
+func (s *Store) BreakLock(ctx context.Context, token string) error {
+	return named(s.write(ctx, announced, func(t tx) error {
+		st, err := t.stmt(selectLock)
+		if err != nil {
+			return err
+		}
+		l, err := scanLock(st.QueryRow(token))
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(`DELETE FROM locks WHERE token = $1`, token); err != nil {
+			return err
+		}
+		return t.note(ctx, event{action: "lock.delete", folder: l.FolderID, subject: l.UserName,
+			detail: map[string]string{"path": l.Path, "created": l.Created.Format(time.RFC3339)}})
+	}), "lock", token)
 }
