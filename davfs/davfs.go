@@ -144,6 +144,7 @@ type FS struct {
 	scanning   sync.Map // IDs of folders that scanAsked counts
 	kept       keptUploads
 	counters   counters
+	tally      tally
 }
 
 // New opens the volume and makes its directories. Nothing runs until Start.
@@ -225,7 +226,7 @@ func (d *FS) Start(ctx context.Context) error {
 func (d *FS) Close(ctx context.Context) error {
 	d.stop()
 	d.background.Wait()
-	err := d.flush(ctx, true)
+	err := errors.Join(d.flush(ctx, true), d.saveTally(ctx, true))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, f := range d.folders {
@@ -366,7 +367,7 @@ func (d *FS) Reconcile(ctx context.Context) error {
 	return errors.Join(d.followKept(ctx), d.reread(ctx))
 }
 
-// reread brings the open folders' limits up to date and closes those that are no more.
+// reread brings the open folders' limits and locks up to date and closes those that are no more.
 func (d *FS) reread(ctx context.Context) error {
 	for _, f := range d.openFolders() {
 		row, err := d.st.Folder(ctx, f.id)
@@ -382,6 +383,7 @@ func (d *FS) reread(ctx context.Context) error {
 		}
 		if err == nil {
 			f.ledger.limit(f.product.Effective(row, d.o.Defaults))
+			err = f.locks.follow(func() ([]string, error) { return d.st.LockTokens(ctx, f.id) })
 		}
 		f.release()
 		if err != nil {

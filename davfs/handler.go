@@ -145,6 +145,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	granted = err == nil || errors.Is(err, errNotModified)
 }
 
+// actor is who makes the request, for the audit.
+func (h *Handler) actor(q *request) *store.Actor {
+	a := &store.Actor{UserID: q.p.UserID, UserName: q.p.UserName, Door: "webdav"}
+	if h.o.Address != nil {
+		a.Address = h.o.Address(q.r).String()
+	}
+	return a
+}
+
 // serveOptions answers alike for every path, without a look at the store (MET-1, MET-2).
 func (h *Handler) serveOptions(w http.ResponseWriter) {
 	w.Header().Set("Allow", allowAll)
@@ -230,6 +239,7 @@ func (h *Handler) serve(q *request) (err error) {
 		}
 		return errMethod
 	}
+	q.tree.by = h.actor(q)
 	switch r.Method {
 	case http.MethodPut:
 		return h.servePut(q)
@@ -345,6 +355,9 @@ func (h *Handler) resolve(q *request, ref string) (named, error) {
 	t, err := h.d.Tree(q.r.Context(), q.p, m)
 	if err != nil {
 		return named{path: p}, err
+	}
+	if q.tree != nil {
+		t.by = q.tree.by
 	}
 	return named{tree: t, path: p, name: t.Resolve(p.Name), own: true}, nil
 }

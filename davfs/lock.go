@@ -238,6 +238,7 @@ func (t *Tree) lockNew(ctx context.Context, l store.Lock, c Claim) (granted stor
 	if err != nil {
 		return store.Lock{}, Info{}, err
 	}
+	t.count(ctx, 1, 0, 0)
 	return granted, made, t.f.syncDirs(parentOf(l.Path))
 }
 
@@ -281,7 +282,12 @@ func (h *Handler) serveUnlock(q *request) error {
 			return err
 		}
 	}
-	_, err := q.tree.f.locks.unlock(q.r.Context(), q.name, token)
+	var err error
+	if l.UserID == q.p.UserID {
+		_, err = q.tree.f.locks.unlock(q.r.Context(), q.name, token)
+	} else { // the audit tells who did it (LCK-12)
+		err = q.tree.f.locks.breakLock(store.WithActor(q.r.Context(), *q.tree.by), token)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return noSuchLock
 	}

@@ -3,6 +3,7 @@ package davfs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -16,11 +17,13 @@ import (
 )
 
 // lockRecords is what the lock table needs from the store: rows that survive a
-// restart. Both methods are safe for concurrent use; SaveLock replaces a row with
-// the same token, DeleteLocks ignores tokens that have none.
+// restart. All methods are safe for concurrent use; SaveLock replaces a row with
+// the same token, DeleteLocks ignores tokens that have none. BreakLock deletes one, tells the audit, and is
+// fs.ErrNotExist if there is none.
 type lockRecords interface {
 	SaveLock(context.Context, store.Lock) error
 	DeleteLocks(context.Context, ...string) error
+	BreakLock(context.Context, string) error
 }
 
 // lockOptions are the settings of lock tables. A zero number means its default.
@@ -268,17 +271,26 @@ func (t *lockTable) refresh(ctx context.Context, name, token, userID string, tim
 // unlock removes the lock with this token. The resource at name must be in its
 // scope, else fs.ErrNotExist. Who may do it is the caller's question; see lookup.
 func (t *lockTable) unlock(ctx context.Context, name, token string) (store.Lock, error) {
+	l, err := t.end(token, func(h *heldLock) bool { return covers(h, name) }, func() error { return t.rec.DeleteLocks(ctx, token) })
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("unlock: no such lock on %q: %w", name, fs.ErrNotExist)
+	}
+	return l, err
+}
+
+// end removes a lock that is meant, and its row; else fs.ErrNotExist.
+func (t *lockTable) end(token string, meant func(*heldLock) bool, drop func() error) (store.Lock, error) {
 	now := t.o.now()
 	t.mu.Lock()
 	h := t.byToken[token]
-	if h == nil || h.pending || h.leaving || t.dead(h, now) || !covers(h, name) {
+	if h == nil || h.pending || h.leaving || t.dead(h, now) || !meant(h) {
 		t.mu.Unlock()
-		return store.Lock{}, fmt.Errorf("unlock: no such lock on %q: %w", name, fs.ErrNotExist)
+		return store.Lock{}, fs.ErrNotExist
 	}
 	h.leaving = true
 	t.mu.Unlock()
 
-	err := t.rec.DeleteLocks(ctx, token)
+	err := drop()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {

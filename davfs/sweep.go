@@ -185,6 +185,9 @@ func (d *FS) flushLoop() {
 		if err := d.flush(d.ctx, false); err != nil && d.ctx.Err() == nil {
 			d.log.Error("write usage", "error", err)
 		}
+		if err := d.saveTally(d.ctx, false); err != nil && d.ctx.Err() == nil {
+			d.log.Error("write audit of changes", "error", err)
+		}
 		d.listings.expire(time.Now())
 		if err := d.repay(d.ctx, ""); err != nil && d.ctx.Err() == nil {
 			d.log.Error("rows of changes on disk", "error", err)

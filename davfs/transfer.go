@@ -204,6 +204,10 @@ func (x *transfer) move(ctx context.Context) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	x.dst.count(ctx, 0, 0, 1)
+	if t.f != x.dst.f {
+		t.count(ctx, 0, 0, 1)
+	}
 	x.keepSums(ctx, copies)
 	if err := x.dst.f.syncDirs(parentOf(x.to)); err != nil {
 		return false, err
@@ -283,6 +287,7 @@ func (x *transfer) copy(ctx context.Context, shallow bool) (created bool, err er
 	if err != nil {
 		return false, err
 	}
+	x.dst.count(ctx, 1, 0, 0)
 	x.keepSums(ctx, made.copied)
 	return created, x.dst.f.syncDirs(parentOf(x.to))
 }

@@ -24,6 +24,7 @@ import (
 // store.ErrBusy; anything else is a fault of the disk.
 type Tree struct {
 	f      *folder
+	by     *store.Actor // who changes files, for the audit; nil: the context of the change tells
 	p      store.Principal
 	rights store.Rights
 }
@@ -325,6 +326,7 @@ func (t *Tree) MkdirWith(ctx context.Context, name string, c Claim, changes []pr
 	if err != nil || !ok {
 		return Info{}, results, err
 	}
+	t.count(ctx, 1, 0, 0)
 	return made, results, t.f.syncDirs(name, parentOf(name))
 }
 
@@ -448,6 +450,7 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 	if err != nil {
 		return err
 	}
+	t.count(ctx, 0, 1, 0)
 	return t.f.syncDirs(parentOf(name))
 }
 

@@ -179,6 +179,7 @@ func (u *Upload) place(ctx context.Context, made *Info) (created bool, err error
 	if err != nil {
 		return created, err
 	}
+	t.count(ctx, 1, 0, 0)
 	return created, t.f.syncDirs(parentOf(u.name))
 }
 
