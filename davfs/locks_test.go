@@ -40,7 +40,9 @@ func (r *lockRows) SaveLock(_ context.Context, l store.Lock) error {
 	return nil
 }
 
-func (r *lockRows) BreakLock(ctx context.Context, token string) error { return r.DeleteLocks(ctx, token) }
+func (r *lockRows) BreakLock(ctx context.Context, token string) error {
+	return r.DeleteLocks(ctx, token)
+}
 
 func (r *lockRows) DeleteLocks(_ context.Context, tokens ...string) error {
 	r.mu.Lock()

@@ -56,6 +56,10 @@ type Config struct {
 	JWTAlgorithm string         `name:"jwt-algorithm" help:"What signs access tokens: EdDSA or RS256." enum:"EdDSA,RS256" default:"EdDSA" env:"DAVIT_JWT_ALGORITHM" placeholder:"EdDSA|RS256"`
 	OIDC         OIDCConfig     `embed:"" prefix:"oidc-" group:"Outside identity provider (section \"oidc:\" of the file):"`
 	DAV          WebDAVConfig   `embed:"" prefix:"dav-" group:"WebDAV (section \"dav:\" of the file):"`
+
+	NoUserDirectory bool     `help:"Others than administrators cannot search for users: to share, they must know the exact name." env:"DAVIT_NO_USER_DIRECTORY"`
+	AuditKeep       Duration `help:"How long the audit's entries are kept; 0 is for ever." default:"90d" env:"DAVIT_AUDIT_KEEP" placeholder:"TIME"`
+	AuditMax        Count    `help:"How many entries the audit has at most; 0 is any number." default:"1000000" env:"DAVIT_AUDIT_MAX" placeholder:"N"`
 }
 
 // DefaultsConfig are the limits of users and folders that have none of their own (D32).

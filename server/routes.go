@@ -35,6 +35,7 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 
 	s.sessionRoutes(e)
 	s.tokenRoutes(e)
+	s.adminRoutes(e)
 	s.uploadRoutes(e)
 	s.fileRoutes(e)
 	s.collectionRoutes(e)

@@ -71,7 +71,7 @@ func isVersion(word string) bool {
 // admit says whether p's token covers the route of c; scope "" is that of scopeOf. A
 // token for some folders has no business with what is its user's alone (D30).
 func admit(c echo.Context, p store.Principal, scope store.Scope) error {
-	if p.Narrow == nil {
+	if p.Narrow == nil || c.Path() == "/api/davit/me" { // what a token is for, it may always ask
 		return nil
 	}
 	if scope.Path == "" {

@@ -52,6 +52,7 @@ func (s *Store) SearchFolders(ctx context.Context, w FolderFilter, after string,
 // others stay. Neither titles nor counts of folders are asked about. fs.ErrNotExist for an unknown or deleted folder, an unknown user or project.
 func (s *Store) SetFolderOwner(ctx context.Context, id, ownerID, projectID string) error {
 	return named(s.write(ctx, announced, func(t tx) error {
+		t.touchAll()
 		f, err := t.livingFolder(id)
 		if err != nil {
 			return err
