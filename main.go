@@ -37,6 +37,8 @@ type cli struct {
 	Session server.SessionCommands `cmd:"" help:"Manage sessions: who is signed in."`
 	JWT     server.JWTCommands     `cmd:"" name:"jwt" help:"Manage the keys that sign access tokens."`
 	Folder  server.FolderCommands  `cmd:"" help:"Manage the folders."`
+	Project server.ProjectCommands `cmd:"" help:"Manage the projects and their members."`
+	Group   server.GroupCommands   `cmd:"" help:"Manage the groups of projects."`
 	Check   server.CheckCommand    `cmd:"" help:"Compare the database with the disk; exit 1 if they differ."`
 	Version version                `cmd:"" help:"Print the version."`
 }

@@ -60,6 +60,8 @@ type Config struct {
 	NoUserDirectory bool     `help:"Others than administrators cannot search for users: to share, they must know the exact name." env:"DAVIT_NO_USER_DIRECTORY"`
 	AuditKeep       Duration `help:"How long the audit's entries are kept; 0 is for ever." default:"90d" env:"DAVIT_AUDIT_KEEP" placeholder:"TIME"`
 	AuditMax        Count    `help:"How many entries the audit has at most; 0 is any number." default:"1000000" env:"DAVIT_AUDIT_MAX" placeholder:"N"`
+
+	ProjectsByUsers bool `name:"users-create-projects" help:"Let everybody make projects; else only administrators do." env:"DAVIT_USERS_CREATE_PROJECTS"`
 }
 
 // DefaultsConfig are the limits of users and folders that have none of their own (D32).

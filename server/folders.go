@@ -30,6 +30,7 @@ type folderJSON struct {
 	ID       string `json:"id"`
 	Title    string `json:"title"`
 	User     string `json:"user"`
+	Project  string `json:"project,omitempty"` // its title
 	Product  string `json:"product"`
 	Bytes    int64  `json:"bytes"`
 	Files    int64  `json:"files"`
@@ -43,7 +44,7 @@ type folderJSON struct {
 
 func folderOut(f store.Folder) folderJSON {
 	return folderJSON{
-		ID: f.ID, Title: f.Title, User: f.OwnerName, Product: f.Product, Bytes: f.Usage.Bytes, Files: f.Usage.Files,
+		ID: f.ID, Title: f.Title, User: f.OwnerName, Project: f.ProjectTitle, Product: f.Product, Bytes: f.Usage.Bytes, Files: f.Usage.Files,
 		MaxBytes: limitJSON(f.MaxBytes), MaxFiles: limitJSON(f.MaxFiles),
 		Created: timeText(f.Created), LastUsed: timeText(f.LastUsed), Deleted: timeText(f.Deleted), Purge: timeText(f.Purge),
 	}
@@ -51,7 +52,8 @@ func folderOut(f store.Folder) folderJSON {
 
 type folderAdd struct {
 	Title    string `arg:"" help:"Title of the folder."`
-	User     string `required:"" help:"Owner." placeholder:"NAME"`
+	User     string `required:"" help:"Owner; of a project's folder who made it." placeholder:"NAME"`
+	Project  string `help:"Project that it belongs to, by ID or title; without it it is the user's own." placeholder:"PROJECT"`
 	Product  string `help:"Storage product: its ID, or provider/category/id; without it the default one." placeholder:"ID"`
 	MaxBytes *Size  `help:"Limit of its bytes, such as 500MB or 1GiB; 0 is no limit, without it the owner's default counts." placeholder:"SIZE"`
 	MaxFiles *Count `help:"Limit of its files and directories." placeholder:"N"`
@@ -74,6 +76,14 @@ func (c *folderAdd) Run(e *Env) error {
 			return fmt.Errorf("there is no storage product %q (of those that the server was last started with)", c.Product)
 		}
 		f := store.Folder{OwnerID: u.ID, Title: c.Title, Product: products.Column(product), MaxBytes: store.Default, MaxFiles: store.Default}
+		whose := printable(u.Name)
+		if c.Project != "" {
+			p, err := projectNamed(ctx, st, c.Project)
+			if err != nil {
+				return err
+			}
+			f.ProjectID, whose = p.ID, "project "+printable(p.Title)
+		}
 		if c.MaxBytes != nil {
 			f.MaxBytes = int64(*c.MaxBytes)
 		}
@@ -85,7 +95,7 @@ func (c *folderAdd) Run(e *Env) error {
 		}
 		f, err = st.CreateFolder(ctx, store.NewFolder{Folder: f, UniqueTitle: true})
 		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%s has a folder %q already", printable(u.Name), c.Title)
+			return fmt.Errorf("%s has a folder %q already", whose, c.Title)
 		}
 		if err != nil {
 			return err

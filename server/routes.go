@@ -39,6 +39,7 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	s.uploadRoutes(e)
 	s.fileRoutes(e)
 	s.collectionRoutes(e)
+	s.projectRoutes(e)
 	s.noteScopes(e)
 	return e
 }
