@@ -50,6 +50,9 @@ func (m *rules) rights(user string, f *ruledFolder) store.Rights {
 			r |= given
 		}
 	}
+	if r&(store.Write|store.Remove) != 0 {
+		r |= store.Read // who may change sees what there is
+	}
 	return r
 }
 
