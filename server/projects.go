@@ -64,47 +64,33 @@ func projectRefusal(err error) error {
 	return err
 }
 
-// limitsJSON are limits as they were set: null is what the level above says, 0 none.
-type limitsJSON struct {
-	MaxFolders *int64 `json:"maxFolders"`
-	MaxBytes   *int64 `json:"maxBytes"`
-	MaxFiles   *int64 `json:"maxFiles"`
-}
-
-func limitsOut(l store.Limits) limitsJSON {
-	return limitsJSON{limitJSON(l.MaxFolders), limitJSON(l.MaxBytes), limitJSON(l.MaxFiles)}
-}
-
-// limitsIn reads limits over those that are there: an absent one stays, null is the level above.
-func limitsIn(in *object, name string, l store.Limits) (store.Limits, bool) {
-	if !in.has(name) {
-		return l, false
-	}
-	o := in.object(name)
-	for field, limit := range map[string]*int64{"maxFolders": &l.MaxFolders, "maxBytes": &l.MaxBytes, "maxFiles": &l.MaxFiles} {
-		if _, given := o.fields[field]; !given {
-			continue
-		}
-		*limit = store.Default
-		if n, given := o.optInt(field); given {
-			if *limit = n; n < 0 {
-				o.refuse(field, "must be 0 (none), a positive number, or null (the default)")
-			}
+// projectLimitsIn reads limits over those that are there; whether there are any.
+func projectLimitsIn(in *object, l store.Limits) (store.Limits, bool) {
+	var folders, bytes, files *int64
+	limitsIn(in, map[string]**int64{"maxFolders": &folders, "maxBytes": &bytes, "maxFiles": &files})
+	for to, n := range map[*int64]*int64{&l.MaxFolders: folders, &l.MaxBytes: bytes, &l.MaxFiles: files} {
+		if n != nil {
+			*to = *n
 		}
 	}
-	return l, true
+	return l, folders != nil || bytes != nil || files != nil
 }
 
 type projectJSON struct {
-	ID      string      `json:"id"`
-	Title   string      `json:"title"`
-	Role    *store.Role `json:"role"` // the caller's
-	Limits  limitsJSON  `json:"limits"`
-	Created string      `json:"created"`
+	ID        string        `json:"id"`
+	Title     string        `json:"title"`
+	Role      *store.Role   `json:"role"` // the caller's
+	Limits    accountLimits `json:"limits"`
+	Effective accountLimits `json:"effectiveLimits"`
+	Created   string        `json:"created"`
 }
 
-func projectOut(m store.Membership) projectJSON {
-	p := projectJSON{ID: m.ID, Title: m.Title, Limits: limitsOut(m.Limits), Created: timeText(m.Created)}
+func (s *Server) projectOut(m store.Membership) projectJSON {
+	p := projectJSON{
+		ID: m.ID, Title: m.Title, Created: timeText(m.Created),
+		Limits:    accountLimits{ownLimit(m.Limits.MaxFolders), ownLimit(m.Limits.MaxBytes), ownLimit(m.Limits.MaxFiles)},
+		Effective: s.effective(m.Limits),
+	}
 	if m.Role != "" {
 		p.Role = &m.Role
 	}
@@ -235,7 +221,7 @@ func (s *Server) listProjects(c echo.Context, p store.Principal) error {
 	}
 	return answerPage(c, func(r store.Range) ([]store.Membership, error) {
 		return list(c.Request().Context(), p.UserID, r)
-	}, projectOut)
+	}, s.projectOut)
 }
 
 // createProject makes a project whose PI is the caller, or whom an administrator names.
@@ -246,7 +232,7 @@ func (s *Server) createProject(c echo.Context, p store.Principal) error {
 	}
 	title := in.text("title")
 	name, other := in.optText("pi")
-	limits, limited := limitsIn(in, "limits", store.Limits{MaxFolders: store.Default, MaxBytes: store.Default, MaxFiles: store.Default})
+	limits, limited := projectLimitsIn(in, store.Limits{MaxFolders: store.Default, MaxBytes: store.Default, MaxFiles: store.Default})
 	if err := in.bad(); err != nil {
 		return err
 	}
@@ -280,7 +266,7 @@ func (s *Server) createProject(c echo.Context, p store.Principal) error {
 		m.Role = store.RolePI
 	}
 	c.Response().Header().Set("Location", "/api/davit/projects/"+made.ID)
-	return c.JSON(http.StatusCreated, projectOut(m))
+	return c.JSON(http.StatusCreated, s.projectOut(m))
 }
 
 func (s *Server) showProject(c echo.Context, p store.Principal) error {
@@ -288,7 +274,7 @@ func (s *Server) showProject(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(c, projectOut(at.Membership))
+	return answerJSON(c, s.projectOut(at.Membership))
 }
 
 // changeProject changes the title, and for administrators the limits.
@@ -305,7 +291,7 @@ func (s *Server) changeProject(c echo.Context, p store.Principal) error {
 	if title, given := in.optText("title"); given {
 		change.Title = &title
 	}
-	if limits, given := limitsIn(in, "limits", at.Limits); given {
+	if limits, given := projectLimitsIn(in, at.Limits); given {
 		change.Limits = &limits
 	}
 	if err := in.bad(); err != nil {
@@ -321,7 +307,7 @@ func (s *Server) changeProject(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(c, projectOut(at.Membership))
+	return answerJSON(c, s.projectOut(at.Membership))
 }
 
 // deleteProject ends a project; with deleteFolders=true its folders go with it for good.

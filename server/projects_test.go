@@ -61,9 +61,9 @@ func TestProjectRoutes(t *testing.T) {
 	root.expect(400, "POST", projects, `{"title":" "}`, "blank")
 	root.expect(400, "POST", projects, `{"title":"x","pi":"nobody"}`, "pi: is no user")
 	root.expect(400, "POST", projects, `{"title":"x","limits":{"maxBytes":-1}}`, "limits.maxBytes")
-	root.expect(400, "POST", projects, `{"title":"x","limits":{"maxBytes":"1"}}`, "limits.maxBytes")
-	root.expect(201, "POST", projects, `{"title":"limited","limits":{"maxBytes":0,"maxFolders":3}}`,
-		`"role":"PI"`, `"limits":{"maxFolders":3,"maxBytes":0,"maxFiles":null}`)
+	root.expect(400, "POST", projects, `{"title":"x","limits":{"maxBytes":"big"}}`, "limits.maxBytes")
+	root.expect(201, "POST", projects, `{"title":"limited","limits":{"maxBytes":null,"maxFolders":3}}`,
+		`"role":"PI"`, `"limits":{"maxFolders":3,"maxBytes":null,"maxFiles":"default"}`, `"effectiveLimits":{"maxFolders":3,"maxBytes":null,"maxFiles":1000}`)
 
 	pi.expect(200, "GET", projects, "", `"title":"physics"`, `"role":"PI"`, `"next":null`, `"itemsPerPage":50`)
 	pi.expect(403, "GET", projects+"?all=true", "")
@@ -90,9 +90,9 @@ func TestProjectRoutes(t *testing.T) {
 	user.expect(403, "PATCH", at, `{"title":"x"}`)
 	admin.expect(200, "PATCH", at, `{"title":"Physics"}`, `"Physics"`)
 	admin.expect(409, "PATCH", at, `{"title":"limited"}`)
-	pi.expect(403, "PATCH", at, `{"limits":{"maxBytes":0}}`, "administrators")
-	root.expect(200, "PATCH", at, `{"limits":{"maxBytes":5,"maxFiles":0}}`, `{"maxFolders":null,"maxBytes":5,"maxFiles":0}`)
-	root.expect(200, "PATCH", at, `{"limits":{"maxFiles":null}}`, `{"maxFolders":null,"maxBytes":5,"maxFiles":null}`)
+	pi.expect(403, "PATCH", at, `{"limits":{"maxBytes":null}}`, "administrators")
+	root.expect(200, "PATCH", at, `{"limits":{"maxBytes":5,"maxFiles":null}}`, `{"maxFolders":"default","maxBytes":5,"maxFiles":null}`)
+	root.expect(200, "PATCH", at, `{"limits":{"maxFiles":"default"}}`, `{"maxFolders":"default","maxBytes":5,"maxFiles":"default"}`)
 	root.expect(200, "GET", projects+"/"+strings.ToUpper(id[:8]+"-"+id[8:12]+"-"+id[12:16]+"-"+id[16:20]+"-"+id[20:]), "", `"Physics"`)
 
 	a := admin.expect(201, "POST", at+"/groups", `{"title":"staff"}`, `"members":0`, `"project":"`+id+`"`)
@@ -150,7 +150,7 @@ func TestUsersCreateProjects(t *testing.T) {
 	ann.expect(201, "POST", "/api/davit/projects", `{"title":"mine"}`, `"role":"PI"`)
 	ann.expect(201, "POST", "/api/davit/projects", `{"title":"mine too","pi":"ann"}`)
 	ann.expect(403, "POST", "/api/davit/projects", `{"title":"his","pi":"bob"}`)
-	ann.expect(403, "POST", "/api/davit/projects", `{"title":"big","limits":{"maxBytes":0}}`)
+	ann.expect(403, "POST", "/api/davit/projects", `{"title":"big","limits":{"maxBytes":null}}`)
 }
 
 func TestProjectPages(t *testing.T) {
