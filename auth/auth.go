@@ -40,6 +40,7 @@ type records interface {
 	Key(ctx context.Context, accessKey string) (store.Key, error)
 	Token(ctx context.Context, id string) (store.Token, error)
 	FoldersOf(ctx context.Context, userID string) ([]store.Mount, error)
+	FolderOf(ctx context.Context, userID, folderID string) (store.Mount, error)
 	ProjectIDs(ctx context.Context, userID string) ([]string, error)
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
 	TouchTokens(ctx context.Context, used map[string]store.Used) error

@@ -24,6 +24,7 @@ type counting struct {
 	*store.Store
 	queries   atomic.Int64
 	passwords atomic.Int64 // look-ups by name: one for each password that is verified
+	single    atomic.Int64 // folders that were read alone
 }
 
 func (c *counting) User(ctx context.Context, id string) (store.User, error) {
@@ -45,6 +46,12 @@ func (c *counting) Token(ctx context.Context, id string) (store.Token, error) {
 func (c *counting) FoldersOf(ctx context.Context, userID string) ([]store.Mount, error) {
 	c.queries.Add(1)
 	return c.Store.FoldersOf(ctx, userID)
+}
+
+func (c *counting) FolderOf(ctx context.Context, userID, folderID string) (store.Mount, error) {
+	c.queries.Add(1)
+	c.single.Add(1)
+	return c.Store.FolderOf(ctx, userID, folderID)
 }
 
 // clock is a clock that a test sets.

@@ -490,3 +490,46 @@ func TestRevocationIsSeen(t *testing.T) {
 	}
 	gone("user deleted", basic, w.st.DeleteUser(ctx, ann.ID, "", true))
 }
+
+// A folder that changes is read alone, not with all others that its users see, and its name follows.
+func TestViewsReadOneFolder(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	ann, bob := w.user("ann", "secret"), w.user("bob", "secret")
+	var last store.Folder
+	for i := range 20 {
+		last = w.folder(bob.ID, fmt.Sprintf("f%02d", i))
+		w.do(w.st.SetGrant(ctx, last.ID, ann.ID, store.RightsRW))
+	}
+	names := func() (names []string) {
+		t.Helper()
+		all, err := w.Mounts(ctx, store.Principal{UserID: ann.ID})
+		w.do(err)
+		for _, m := range all {
+			names = append(names, m.Name)
+		}
+		return names
+	}
+	if got := names(); len(got) != 20 || got[19] != "f19" {
+		t.Fatalf("names are %q", got)
+	}
+	one := func(what string, change error) []string {
+		t.Helper()
+		w.do(change)
+		queries, single := w.st.queries.Load(), w.st.single.Load()
+		got := names()
+		if q, s := w.st.queries.Load()-queries, w.st.single.Load()-single; q != 1 || s != 1 {
+			t.Errorf("%s: %d queries, of which %d for one folder", what, q, s)
+		}
+		return got
+	}
+	if got := one("renamed", w.st.RenameFolders(ctx, []store.Rename{{ID: last.ID, Title: "f00"}})); len(got) != 20 || got[0] != "f00" || got[1] != "f00 ("+last.ID+")" {
+		t.Errorf("names after it was renamed: %q", got)
+	}
+	if got := one("labelled", w.st.SetLabels(ctx, []store.FolderLabels{{ID: last.ID, Labels: map[string]string{"a": "b"}}})); len(got) != 20 {
+		t.Errorf("names after it was labelled: %q", got)
+	}
+	if got := one("deleted", w.st.DeleteFolder(ctx, last.ID, time.Time{})); len(got) != 19 || got[0] != "f00" || got[1] != "f01" {
+		t.Errorf("names after it was deleted: %q", got)
+	}
+}

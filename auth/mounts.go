@@ -3,6 +3,7 @@ package auth
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -55,11 +56,17 @@ type view struct {
 // Mounts returns the folders that p sees under /dav/, sorted by name. Usage and
 // LastUsed in them may be old: they change without a new epoch.
 func (a *Auth) Mounts(ctx context.Context, p store.Principal) ([]store.Mount, error) {
+	all, err := a.SharedMounts(ctx, p)
+	return slices.Clone(all), err
+}
+
+// SharedMounts is Mounts without a copy: others hold the list too, so it must not be changed.
+func (a *Auth) SharedMounts(ctx context.Context, p store.Principal) ([]store.Mount, error) {
 	v, err := a.view(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(v.mounts), nil
+	return v.mounts, nil
 }
 
 // Mount returns the folder that p sees as segment under /dav/: an ID, with or without
@@ -93,8 +100,20 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 	a.views.mu.RLock()
 	v := a.views.m[who]
 	a.views.mu.RUnlock()
-	if v != nil && a.shows(v, epoch) {
-		return v, nil
+	if v != nil {
+		now, stale, all := a.stale(v, epoch)
+		switch {
+		case all:
+		case len(stale) == 0:
+			return v, nil
+		case len(stale) <= mostRefreshed:
+			v, err := a.refreshed(ctx, p, v, stale, now)
+			if err != nil {
+				return nil, err
+			}
+			a.remember(who, v)
+			return v, nil
+		}
 	}
 	projects, err := a.records.ProjectIDs(ctx, p.UserID)
 	if err != nil {
@@ -111,16 +130,26 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 			mounts = append(mounts, m)
 		}
 	}
-	nameMounts(p.UserID, mounts)
-	slices.SortFunc(mounts, func(x, y store.Mount) int { return strings.Compare(x.Name, y.Name) })
 	slices.Sort(projects)
-	v = &view{userID: p.UserID, projects: projects, mounts: mounts, byID: make(map[string]int, len(mounts)), byName: make(map[string]int, len(mounts))}
-	v.epoch.Store(epoch)
-	for i, m := range mounts {
-		v.byID[m.Folder.ID] = i
-		v.byName[m.Name] = i
-	}
+	v = newView(p.UserID, projects, mounts, epoch)
+	a.remember(who, v)
+	return v, nil
+}
 
+// newView puts a view together; the mounts are its own from now on.
+func newView(userID string, projects []string, mounts []store.Mount, epoch uint64) *view {
+	mounts = nameMounts(userID, mounts)
+	v := &view{userID: userID, projects: projects, mounts: mounts, byID: make(map[string]int, len(mounts)), byName: make(map[string]int, len(mounts))}
+	v.epoch.Store(epoch)
+	for i := range mounts {
+		v.byID[mounts[i].Folder.ID] = i
+		v.byName[mounts[i].Name] = i
+	}
+	return v
+}
+
+// remember keeps a view for the next request, unless there is a later one.
+func (a *Auth) remember(who viewer, v *view) {
 	a.views.mu.Lock()
 	defer a.views.mu.Unlock()
 	if a.views.m == nil {
@@ -128,48 +157,79 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 	}
 	if old := a.views.m[who]; old == nil {
 		evict(a.views.m, maxViews)
-	} else if old.epoch.Load() > epoch {
-		return v, nil // somebody else was later
+	} else if old.epoch.Load() > v.epoch.Load() {
+		return // somebody else was later
 	}
 	a.views.m[who] = v
-	return v, nil
 }
 
-// shows says whether v still shows what its user sees.
-func (a *Auth) shows(v *view, epoch uint64) bool {
+// mostRefreshed is how many folders of a view are read one by one when they changed; of more, the whole view is.
+const mostRefreshed = 8
+
+// stale says what v no longer shows as it is: some folders, or with all anything. now is the epoch that it speaks of.
+func (a *Auth) stale(v *view, epoch uint64) (now uint64, folders []string, all bool) {
 	since := v.epoch.Load()
 	if since == epoch {
-		return true
+		return epoch, nil, false
 	}
 	now, changed := a.records.Changed(since, func(t store.Touch) bool {
 		switch t.Kind {
 		case store.TouchUser:
-			return t.ID == v.userID
+			all = all || t.ID == v.userID
+			return all
 		case store.TouchFolder:
 			_, ok := v.byID[t.ID]
+			if ok && len(folders) <= mostRefreshed && !slices.Contains(folders, t.ID) {
+				folders = append(folders, t.ID)
+			}
 			return ok
 		case store.TouchProject:
 			_, ok := slices.BinarySearch(v.projects, t.ID)
+			all = all || ok
 			return ok
 		}
+		all = true
 		return true
 	})
 	if !changed {
 		v.epoch.Store(now)
 	}
-	return !changed
+	return now, folders, all
 }
 
-// nameMounts gives every mount its name (D3). Among equal names the user's own folders
+// refreshed is v with some folders read again; epoch is from before that.
+func (a *Auth) refreshed(ctx context.Context, p store.Principal, v *view, folders []string, epoch uint64) (*view, error) {
+	mounts := slices.Clone(v.mounts)
+	for _, id := range folders {
+		m, err := a.records.FolderOf(ctx, p.UserID, id)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read folder again: %w", err)
+		}
+		if err == nil {
+			m.Rights = a.Rights(p, m.Folder, m.Granted, m.Role)
+		}
+		mounts[v.byID[id]] = m // without rights if it is not seen any more
+	}
+	mounts = slices.DeleteFunc(mounts, func(m store.Mount) bool { return m.Rights == 0 })
+	return newView(p.UserID, v.projects, mounts, epoch), nil
+}
+
+// nameMounts gives every mount its name (D3), and returns them sorted by it. Among equal names the user's own folders
 // come first, then those of projects, then older ones; the first keeps the bare name, the others get
 // their ID behind it.
-func nameMounts(userID string, mounts []store.Mount) {
-	slices.SortFunc(mounts, func(x, y store.Mount) int {
-		return cmp.Or(cmp.Compare(x.Distance(userID), y.Distance(userID)), x.Folder.Created.Compare(y.Folder.Created), strings.Compare(x.Folder.ID, y.Folder.ID))
+func nameMounts(userID string, mounts []store.Mount) []store.Mount {
+	order := make([]*store.Mount, len(mounts)) // mounts are large
+	for i := range mounts {
+		order[i] = &mounts[i]
+	}
+	slices.SortFunc(order, func(x, y *store.Mount) int {
+		if c := cmp.Compare(x.Distance(userID), y.Distance(userID)); c != 0 {
+			return c
+		}
+		return cmp.Or(x.Folder.Created.Compare(y.Folder.Created), strings.Compare(x.Folder.ID, y.Folder.ID))
 	})
 	taken := make(map[string]bool, len(mounts))
-	for i := range mounts {
-		m := &mounts[i]
+	for _, m := range order {
 		m.Name = mountName(m.Folder.Title)
 		if taken[m.Name] {
 			m.Name += " (" + m.Folder.ID + ")"
@@ -179,11 +239,30 @@ func nameMounts(userID string, mounts []store.Mount) {
 		}
 		taken[m.Name] = true
 	}
+	slices.SortFunc(order, func(x, y *store.Mount) int { return strings.Compare(x.Name, y.Name) })
+	named := make([]store.Mount, len(order))
+	for i, m := range order {
+		named[i] = *m
+	}
+	return named
+}
+
+// isMountName says whether a title is a mount name as it is; of plain ones only, so that it is quick.
+func isMountName(title string) bool {
+	for i := range len(title) {
+		if c := title[i]; c < ' ' || c > '~' || strings.IndexByte(`/\:*?"<>|`, c) >= 0 {
+			return false
+		}
+	}
+	return title != "" && len(title) <= maxMountName && title[len(title)-1] != '.' && title[len(title)-1] != ' '
 }
 
 // mountName is the mount name for a title: one path segment that every desktop's
 // file system can show (D3).
 func mountName(title string) string {
+	if isMountName(title) {
+		return title
+	}
 	name := norm.NFC.String(strings.ToValidUTF8(title, "_"))
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || strings.ContainsRune(`/\:*?"<>|`, r) {

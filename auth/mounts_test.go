@@ -56,8 +56,8 @@ type listing struct {
 
 func (l *listing) Epoch() uint64 { return l.epoch }
 
-func (l *listing) Changed(since uint64, _ func(store.Touch) bool) (uint64, bool) {
-	return l.epoch, since != l.epoch
+func (l *listing) Changed(since uint64, mine func(store.Touch) bool) (uint64, bool) {
+	return l.epoch, since != l.epoch && mine(store.Touch{})
 }
 
 func (l *listing) ProjectIDs(context.Context, string) ([]string, error) { return nil, nil }

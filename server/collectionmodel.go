@@ -162,9 +162,9 @@ func (s *Server) showCollections(ctx context.Context, p store.Principal, mounts 
 	if err != nil {
 		return nil, fmt.Errorf("usage of folders: %w", err)
 	}
-	var granted map[string][]store.Grant
+	var granted map[string][]aclEntry
 	if f.others {
-		if granted, err = s.store.GrantsOf(ctx, folderIDs(mounts)); err != nil {
+		if granted, err = s.lists.of(ctx, s.store, folderIDs(mounts)); err != nil {
 			return nil, fmt.Errorf("access lists: %w", err)
 		}
 	}
@@ -212,8 +212,8 @@ func (s *Server) showCollections(ctx context.Context, p store.Principal, mounts 
 		for _, e := range told[m.Folder.ID] {
 			c.Updates = append(c.Updates, collectionUpdate{e.At.UnixMilli(), eventText(e)})
 		}
-		for _, g := range granted[m.Folder.ID] {
-			c.Permissions.Others = append(c.Permissions.Others, aclEntry{entityOf(g), grantedPermissions(g.Rights)})
+		if others := granted[m.Folder.ID]; others != nil {
+			c.Permissions.Others = others
 		}
 	}
 	return list, nil

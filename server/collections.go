@@ -62,7 +62,7 @@ func (s *Server) searchCollections(c echo.Context, p store.Principal) error {
 // folders that the caller sees; everything else is looked up for the page.
 func (s *Server) listCollections(c echo.Context, p store.Principal, f collectionFlags, pg page, query string) error {
 	ctx := c.Request().Context()
-	all, err := s.auth.Mounts(ctx, p)
+	all, err := s.auth.SharedMounts(ctx, p)
 	if err != nil {
 		return err
 	}

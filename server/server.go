@@ -52,6 +52,7 @@ type Server struct {
 	defaults store.Limits
 	products *store.Products
 	shown    map[string]shownProduct
+	lists    accessLists
 
 	dav        http.Handler
 	api        http.Handler

@@ -352,7 +352,7 @@ func (s *Store) Folders(ctx context.Context) ([]Folder, error) {
 }
 
 // What may show a folder to user $1, from four sides; a folder may come from several.
-const selectMounts = `WITH seen (id, rights) AS (
+const selectSeen = `WITH seen (id, rights) AS (
 	SELECT id, 0 FROM folders WHERE owner_id = $1 AND project_id IS NULL AND deleted = 0
 UNION ALL
 	SELECT folder_id, rights FROM grants WHERE user_id = $1
@@ -364,8 +364,12 @@ UNION ALL
 )
 SELECT ` + folderColumns + `, seen.rights, COALESCE(r.role, '')
 FROM seen JOIN folders f ON f.id = seen.id` + joinFolder + ` LEFT JOIN members r ON r.project_id = f.project_id AND r.user_id = $1
-WHERE f.deleted = 0 AND (f.project_id IS NULL OR r.role IS NOT NULL)
-ORDER BY f.id`
+WHERE f.deleted = 0 AND (f.project_id IS NULL OR r.role IS NOT NULL)`
+
+const (
+	selectMounts = selectSeen + ` ORDER BY f.id`
+	selectMount  = selectSeen + ` AND seen.id = $2`
+)
 
 // FoldersOf returns the living folders that a user has to do with, each once: personal
 // ones of the user first, then those of the user's projects, then those that others share; each by
@@ -373,10 +377,7 @@ ORDER BY f.id`
 // the user's in the folder's project. What rights they make is for auth to say, and Name and Rights are
 // left empty. A grant on a project's folder to somebody who is not a member counts for nothing.
 func (s *Store) FoldersOf(ctx context.Context, userID string) ([]Mount, error) {
-	seen, err := collect[Mount](s.reads.QueryContext(ctx, selectMounts, userID))(func(r row) (m Mount, err error) {
-		err = r.Scan(append(folderDest(&m.Folder), &m.Granted, &m.Role)...)
-		return m, err
-	})
+	seen, err := collect[Mount](s.reads.QueryContext(ctx, selectMounts, userID))(scanMount)
 	if err != nil {
 		return nil, err
 	}
@@ -390,6 +391,26 @@ func (s *Store) FoldersOf(ctx context.Context, userID string) ([]Mount, error) {
 	}
 	slices.SortStableFunc(all, func(x, y Mount) int { return cmp.Compare(x.Distance(userID), y.Distance(userID)) })
 	return all, nil
+}
+
+// FolderOf is the one folder of FoldersOf with an ID; fs.ErrNotExist if the user has nothing to do with it.
+func (s *Store) FolderOf(ctx context.Context, userID, folderID string) (Mount, error) {
+	seen, err := collect[Mount](s.reads.QueryContext(ctx, selectMount, userID, folderID))(scanMount)
+	if err != nil {
+		return Mount{}, err
+	}
+	if len(seen) == 0 {
+		return Mount{}, explain(fs.ErrNotExist, "no folder %q", folderID)
+	}
+	for _, m := range seen[1:] {
+		seen[0].Granted |= m.Granted
+	}
+	return seen[0], nil
+}
+
+func scanMount(r row) (m Mount, err error) {
+	err = r.Scan(append(folderDest(&m.Folder), &m.Granted, &m.Role)...)
+	return m, err
 }
 
 // The first line is that of the index folders_pending.
@@ -424,6 +445,7 @@ func (s *Store) MarkMade(ctx context.Context, id string) error {
 // MarkAllMade is MarkMade for several: all or none.
 func (s *Store) MarkAllMade(ctx context.Context, ids []string) error {
 	return s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchFolder, ids...)
 		for _, id := range ids {
 			if err := oneRow(t.exec(markMade, id)); err != nil {
 				return named(err, "folder", id)

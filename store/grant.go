@@ -77,7 +77,7 @@ func (s *Store) ChangeGrants(ctx context.Context, all []GrantChange) error {
 }
 
 func (t tx) changeGrants(ctx context.Context, c GrantChange) error {
-	t.touch(TouchFolder, c.FolderID) // so that a change of nothing is not one of everything
+	t.touch(TouchFolder, c.FolderID) // also if nothing is changed: that is not one of everything
 	f, err := t.livingFolder(c.FolderID)
 	if err != nil {
 		return err
@@ -152,6 +152,7 @@ func (t tx) userByName(name string) (User, error) {
 
 func (t tx) grantUser(ctx context.Context, f Folder, u User, r Rights) error {
 	t.touch(TouchUser, u.ID)
+	t.touch(TouchFolder, f.ID)
 	var n int64
 	var err error
 	switch {
@@ -171,6 +172,7 @@ func (t tx) grantUser(ctx context.Context, f Folder, u User, r Rights) error {
 
 func (t tx) grantGroup(ctx context.Context, f Folder, g Group, r Rights) error {
 	t.touch(TouchProject, g.ProjectID)
+	t.touch(TouchFolder, f.ID)
 	var n int64
 	var err error
 	if r == 0 {

@@ -43,17 +43,19 @@ func (s *Store) raise(all []Touch) {
 
 // Changed says whether something that mine knows was touched after the epoch since, or
 // everything. now is the epoch that it speaks of: what was good in since, and has not changed, is good in now. mine is
-// called for all that was touched, unless everything was; it must not use the Store.
+// called for all that was touched, and with the zero Touch if that may have been everything; it must not use the Store.
 func (s *Store) Changed(since uint64, mine func(Touch) bool) (now uint64, changed bool) {
 	s.touches.mu.RLock()
 	defer s.touches.mu.RUnlock()
 	now = s.touches.epoch
 	if now-since > keptTouches { // also where since is not from here
+		mine(Touch{})
 		return now, true
 	}
 	for e := since + 1; e <= now; e++ {
 		all := s.touches.ring[e%keptTouches]
 		if all == nil {
+			mine(Touch{})
 			return now, true
 		}
 		for _, t := range all {
