@@ -107,7 +107,7 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 		case len(stale) == 0:
 			return v, nil
 		case len(stale) <= mostRefreshed:
-			v, err := a.refreshed(ctx, p, v, stale, now)
+			v, err := a.rereadView(ctx, p, v, stale, now)
 			if err != nil {
 				return nil, err
 			}
@@ -197,8 +197,8 @@ func (a *Auth) stale(v *view, epoch uint64) (now uint64, folders []string, all b
 	return now, folders, all
 }
 
-// refreshed is v with some folders read again; epoch is from before that.
-func (a *Auth) refreshed(ctx context.Context, p store.Principal, v *view, folders []string, epoch uint64) (*view, error) {
+// rereadView is v with some folders read again; epoch is from before that.
+func (a *Auth) rereadView(ctx context.Context, p store.Principal, v *view, folders []string, epoch uint64) (*view, error) {
 	mounts := slices.Clone(v.mounts)
 	for _, id := range folders {
 		m, err := a.records.FolderOf(ctx, p.UserID, id)
