@@ -115,6 +115,37 @@ func (t *Tree) CopyTo(ctx context.Context, name string, to Place, how Conflict) 
 	return (&bringing{how: how}).bring(ctx, t, name, to)
 }
 
+// MayBring says what would refuse MoveTo, or CopyTo, at this moment, as far as that can be told without doing it: names
+// and kinds, rights and locks, but no limits.
+func (t *Tree) MayBring(ctx context.Context, name string, to Place, how Conflict, move bool) error {
+	b := &bringing{how: how, move: move}
+	src, err := b.ends(t, name, to)
+	if err != nil {
+		return err
+	}
+	if move {
+		if err := t.f.locks.need(name, needSelf|needTree|needMember, nil, t.p.UserID); err != nil {
+			return err
+		}
+	}
+	cur, exists, err := to.Tree.lookToMake(to.Name)
+	switch {
+	case err != nil:
+		return err
+	case !exists || how == Rename || how == Merge && !(src.Dir && cur.Dir):
+		return to.Tree.f.locks.need(to.Name, needMember, nil, to.Tree.p.UserID)
+	case how == Reject:
+		return fs.ErrExist
+	case src.Dir != cur.Dir:
+		return ErrMismatch
+	case src.Dir && t.f == to.Tree.f && inside(name, to.Name):
+		return errNested
+	case src.Dir:
+		return b.fits(ctx, t, name, to)
+	}
+	return to.Tree.f.locks.need(to.Name, needSelf, nil, to.Tree.p.UserID)
+}
+
 // bringing is a move or a copy that heeds a Conflict.
 type bringing struct {
 	how    Conflict
@@ -125,28 +156,36 @@ type bringing struct {
 // lookTries is how often a change looks at its destination again because somebody changed that meanwhile.
 const lookTries = 100
 
-func (b *bringing) bring(ctx context.Context, t *Tree, name string, to Place) (string, error) {
+// ends looks at both ends of a move or copy, as far as their names and the rights tell.
+func (b *bringing) ends(t *Tree, name string, to Place) (src Info, err error) {
 	need := store.Read
 	if b.move {
 		need = store.Write
 	}
 	if err := errors.Join(t.may(need), to.Tree.may(store.Write)); err != nil {
-		return "", err
+		return src, err
 	}
-	src, err := t.f.fs.Lstat(name)
+	if src, err = t.f.fs.Lstat(name); err != nil {
+		return src, err
+	}
+	same := t.f == to.Tree.f
+	switch {
+	case name == "" || to.Name == "":
+		return src, errRoot
+	case same && name == to.Name && (b.move || b.how != Rename):
+		return src, errSame
+	case same && name != to.Name && inside(to.Name, name):
+		return src, errNested
+	}
+	return src, to.Tree.mayName(to.Name)
+}
+
+func (b *bringing) bring(ctx context.Context, t *Tree, name string, to Place) (string, error) {
+	src, err := b.ends(t, name, to)
 	if err != nil {
 		return "", err
 	}
-	if name == "" || to.Name == "" {
-		return "", errRoot
-	}
 	same := t.f == to.Tree.f
-	if same && inside(to.Name, name) {
-		return "", errNested
-	}
-	if same && name == to.Name && (b.move || b.how != Rename) {
-		return "", errSame
-	}
 	for range lookTries {
 		cur, exists, err := to.Tree.lookToMake(to.Name)
 		switch {

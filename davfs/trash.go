@@ -32,7 +32,7 @@ func (t *Tree) Discard(ctx context.Context, name string) (string, error) {
 	case name == TrashName || inside(name, TrashName):
 		return "", ErrInTrash
 	}
-	if _, err := t.f.fs.Lstat(name); err != nil {
+	if err := t.MayRemove(name); err != nil {
 		return "", err
 	}
 	if _, err := t.MakeDir(ctx, TrashName, Replace); err != nil {

@@ -454,6 +454,21 @@ func (t *Tree) Remove(ctx context.Context, name string, c Claim) error {
 	return t.f.syncDirs(parentOf(name))
 }
 
+// MayRemove says what would refuse to take away what is at a name, at this moment: rights, locks, or that nothing is
+// there.
+func (t *Tree) MayRemove(name string) error {
+	if err := t.may(store.Write); err != nil {
+		return err
+	}
+	if _, err := t.f.fs.Lstat(name); err != nil {
+		return err
+	}
+	if name == "" {
+		return errRoot
+	}
+	return t.f.locks.need(name, needSelf|needTree|needMember, nil, t.p.UserID)
+}
+
 // discard gives back the room of what Trash took out, and has it removed. If it cannot be counted,
 // the folder is.
 func (f *folder) discard(trashed *staged) {

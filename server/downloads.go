@@ -21,38 +21,22 @@ type endpointJSON struct {
 
 // createDownload makes a link for each file; for a directory one to an archive of it.
 func (s *Server) createDownload(c echo.Context, p store.Principal) error {
-	in, err := readObjectOf(c, maxBulkBody)
-	if err != nil {
+	exists := func(f fileAt) error {
+		_, err := f.tree.Stat(f.name)
 		return err
 	}
-	trees := s.fileTrees(c, p)
-	defer trees.close()
-	items, err := bulkItems(in)
-	if err != nil {
-		return err
-	}
-	out := make([]endpointJSON, len(items))
-	for n, item := range items {
-		f, err := trees.at(item.at+"id", item.text("id"), store.Read)
-		if err := in.bad(); err != nil {
-			return err
-		}
-		if err != nil {
-			return err
-		}
+	return onFiles(s, c, p, store.Read, exists, func(f fileAt) (out endpointJSON, err error) {
 		i, err := f.tree.Stat(f.name)
 		if err != nil {
-			return f.fault(err)
+			return out, err
 		}
 		kind, route := linkDownload, downloadPath
 		if i.Dir {
 			kind, route = linkArchive, archivePath
 		}
-		if out[n].Endpoint, err = s.downloadLink(c, p, kind, route, f.mount.Folder.ID, []string{f.name}, ""); err != nil {
-			return err
-		}
-	}
-	return fileAnswer(c, map[string]any{"responses": out})
+		out.Endpoint, err = s.downloadLink(c, p, kind, route, f.mount.Folder.ID, []string{f.name}, "")
+		return out, err
+	})
 }
 
 // downloadLink is the URL of a link that expires soon.
@@ -66,7 +50,7 @@ func (s *Server) downloadLink(c echo.Context, p store.Principal, kind linkKind, 
 
 // createArchive makes a link to an archive of several files and directories of one folder.
 func (s *Server) createArchive(c echo.Context, p store.Principal) error {
-	in, err := readObjectOf(c, maxBulkBody)
+	in, err := readObjectOf(c, maxFileBulk)
 	if err != nil {
 		return err
 	}
@@ -106,7 +90,7 @@ func (s *Server) createArchive(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	return fileAnswer(c, endpointJSON{endpoint})
+	return answerJSON(c, endpointJSON{endpoint})
 }
 
 // download answers a link to a file.

@@ -6,9 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"net/url"
+	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 
 	"davit/davfs"
@@ -20,13 +19,6 @@ import (
 // Listings of directories. Each page is one reading of the directory, of which only the page is kept: a
 // token tells after which member it begins, so that pages neither repeat nor miss what was there all
 // the time, whatever else changes in between.
-
-// filePage is one page of a listing. Next is null at the end, and only there.
-type filePage struct {
-	ItemsPerPage int        `json:"itemsPerPage"`
-	Items        []fileJSON `json:"items"`
-	Next         *string    `json:"next"`
-}
 
 // fileSort is an order of files.
 type fileSort string
@@ -69,57 +61,28 @@ type fileToken struct {
 // maxSkip bounds itemsToSkip: what is skipped is kept in memory.
 const maxSkip = 100_000
 
-func filesWantedIn(q url.Values) (w filesWanted, err error) {
-	given := func(name string) string {
-		if v := q.Get(name); v != "null" { // what scripts make of nothing
-			return v
-		}
-		return ""
-	}
-	number := func(name string) int64 {
-		text := given(name)
-		if text == "" {
-			return 0
-		}
-		n, bad := strconv.ParseInt(text, 10, 64)
-		if bad != nil && err == nil {
-			err = &paramError{name, "must be a whole number"}
-		}
-		return n
-	}
-	w.size = 50
-	if n := number("itemsPerPage"); slices.Contains([]int64{10, 25, 50, 100, 250, 1000}, n) {
+func filesWantedIn(in fields) (w filesWanted) {
+	w.size = defaultPage
+	if n, _ := in.optInt("itemsPerPage"); slices.Contains(pageSizes, n) {
 		w.size = int(n)
 	}
-	skip := number("itemsToSkip")
-	if err == nil && (skip < 0 || skip > maxSkip) {
-		err = &paramError{"itemsToSkip", "must be 0 to " + strconv.Itoa(maxSkip)}
+	skip, _ := in.optInt("itemsToSkip")
+	if skip < 0 || skip > maxSkip {
+		in.refuse("itemsToSkip", "must be 0 to %d", maxSkip)
 	}
 	w.skip = int(skip)
-	w.by = sortPath
-	if text := given("sortBy"); text != "" {
-		switch w.by = fileSort(strings.ToUpper(text)); w.by {
-		case sortPath, sortSize, sortModified:
-		default:
-			return w, &paramError{"sortBy", "must be PATH, SIZE or MODIFIED_AT"}
-		}
-	}
-	switch strings.ToLower(given("sortDirection")) {
-	case "", "ascending":
-	case "descending":
-		w.descending = true
-	default:
-		return w, &paramError{"sortDirection", "must be ascending or descending"}
-	}
-	if next := given("next"); next != "" {
+	w.by = fileSort(in.word("sortBy", string(sortPath), string(sortSize), string(sortModified)))
+	w.descending = in.word("sortDirection", "ascending", "descending") == "descending"
+	if next, _ := in.optText("next"); next != "" {
 		// As the contract has it, a token that makes no sense is the beginning.
 		if t, ok := parseFileToken(next); ok {
 			w.by, w.descending, w.after, w.skip = t.By, t.Descending, &t.After, 0
 		}
 	}
-	w.noHidden = given("filterHiddenFiles") == "true"
-	w.ext = strings.ToLower(strings.TrimPrefix(given("filterByFileExtension"), "."))
-	return w, err
+	w.noHidden = in.flag("filterHiddenFiles")
+	ext, _ := in.optText("filterByFileExtension")
+	w.ext = strings.ToLower(strings.TrimPrefix(ext, "."))
+	return w
 }
 
 func parseFileToken(text string) (t fileToken, ok bool) {
@@ -241,18 +204,19 @@ func (w *filesWanted) pick(list func(func(davfs.Info) error) error) (page []davf
 
 // browseFiles lists a directory.
 func (s *Server) browseFiles(c echo.Context, p store.Principal) error {
-	q := c.QueryParams()
-	w, err := filesWantedIn(q)
-	if err != nil {
+	q := queryOf(c)
+	w, flags := filesWantedIn(q), collectionFlagsIn(q)
+	if err := q.bad(); err != nil {
 		return err
 	}
 	field := "path"
-	if q.Get(field) == "" && q.Get("filterPath") != "" {
-		field = "filterPath"
+	path, given := q.optText(field)
+	if other, also := q.optText("filterPath"); also && !given {
+		field, path = "filterPath", other
 	}
 	trees := s.fileTrees(c, p)
 	defer trees.close()
-	f, err := trees.at(field, q.Get(field), 0)
+	f, err := trees.at(field, path, 0)
 	if err != nil {
 		return err
 	}
@@ -264,17 +228,29 @@ func (s *Server) browseFiles(c echo.Context, p store.Principal) error {
 		return &paramError{field, "is a file, not a directory"}
 	}
 	ctx := c.Request().Context()
+	out := pageOf[fileJSON]{ItemsPerPage: int64(w.size), Items: []fileJSON{}}
+	view, err := s.fileView(ctx, p, f.mount, flags)
+	if errors.Is(err, fs.ErrNotExist) {
+		return answerJSON(c, out)
+	}
+	if err != nil {
+		return f.fault(err)
+	}
 	members, more, err := w.pick(func(fn func(davfs.Info) error) error { return f.tree.List(ctx, f.name, fn) })
 	if err != nil {
 		return f.fault(err)
 	}
-	out := filePage{ItemsPerPage: w.size, Items: make([]fileJSON, len(members))}
-	for n, i := range members {
-		out.Items[n] = s.showFile(f.mount, within(f.name, i.Name), i)
+	for _, i := range members {
+		name := within(f.name, i.Name)
+		shown := view.show(name, i)
+		if err := addOrigin(ctx, f, name, i, &shown.Status); err != nil {
+			return f.fault(err)
+		}
+		out.Items = append(out.Items, shown)
 	}
 	if more {
 		next := fileToken{w.by, w.descending, w.key(members[len(members)-1])}.String()
 		out.Next = &next
 	}
-	return fileAnswer(c, out)
+	return answerJSON(c, out)
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"io/fs"
 	"strings"
 
@@ -71,7 +72,11 @@ func (f fileAt) fault(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &fileError{f.field, f.path, err}
+	path := f.path
+	if member := (*davfs.MemberError)(nil); errors.As(err, &member) {
+		path, err = fileID(f.mount.Folder.ID, member.Name), member.Err
+	}
+	return &fileError{f.field, path, err}
 }
 
 // fileTrees opens the folders of one request's paths, each once. Close it.

@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -14,8 +16,8 @@ import (
 )
 
 // The API of files inside of file collections. This file has its routes and how a file is shown;
-// filepaths.go what a path means, filebrowse.go listings and search, filechanges.go what changes names,
-// filetrash.go the trash, downloads.go and chunked.go how bytes go out and come in.
+// filepaths.go what a path means, filebrowse.go listings, filesearch.go search, filebulk.go what bulks have in
+// common, filechanges.go what changes names and the trash, downloads.go and chunked.go how bytes go out and come in.
 
 const (
 	filesPath    = "/api/files"
@@ -27,7 +29,21 @@ const (
 func (s *Server) fileRoutes(e *echo.Echo) {
 	e.GET(filesPath+"/browse", s.as(s.browseFiles))
 	e.GET(filesPath+"/retrieve", s.as(s.retrieveFile))
+	e.GET(filesPath+"/retrieveProducts", s.as(s.retrieveCollectionProducts))
+	e.POST(filesPath+"/search", s.as(s.searchFiles))
+	e.POST(filesPath+"/move", s.as(s.moveFiles))
+	e.POST(filesPath+"/copy", s.as(s.copyFiles))
+	e.POST(filesPath+"/folder", s.as(s.makeFolders))
+	e.DELETE(filesPath, s.as(s.deleteFiles))
+	e.POST(filesPath+"/trash", s.as(s.trashFiles))
+	e.POST(filesPath+"/emptyTrash", s.as(s.emptyTrash))
+	e.POST(filesPath+"/restore", s.as(s.restoreFiles))
+	e.POST(filesPath+"/upload", s.as(s.createUploads))
 	e.POST(filesPath+"/download", s.scoped("files.download:read", s.createDownload))
+
+	e.POST(chunkedPath, s.public(s.receiveChunk))
+	e.GET(chunkedPath, s.public(s.showChunked))
+	e.DELETE(chunkedPath, s.public(s.dropChunked))
 
 	e.POST(archivePath, s.scoped("files.download:read", s.createArchive))
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -36,15 +52,15 @@ func (s *Server) fileRoutes(e *echo.Echo) {
 	}
 }
 
-// fileJSON is a file as the API shows it.
+// fileJSON is a file as the API shows it. What is its folder's is the same in all of them.
 type fileJSON struct {
-	ID            string          `json:"id"`
-	Specification fileSpec        `json:"specification"`
-	CreatedAt     int64           `json:"createdAt"` // milliseconds, as all times here
-	Status        fileStatus      `json:"status"`
-	Owner         fileOwner       `json:"owner"`
-	Permissions   filePermissions `json:"permissions"`
-	Updates       []any           `json:"updates"`
+	ID            string                `json:"id"`
+	Specification fileSpec              `json:"specification"`
+	CreatedAt     int64                 `json:"createdAt"` // milliseconds, as all times here
+	Status        fileStatus            `json:"status"`
+	Owner         collectionOwner       `json:"owner"`
+	Permissions   collectionPermissions `json:"permissions"`
+	Updates       []collectionUpdate    `json:"updates"`
 }
 
 type fileSpec struct {
@@ -53,51 +69,61 @@ type fileSpec struct {
 }
 
 type fileStatus struct {
-	Type                         string  `json:"type"` // FILE or DIRECTORY
-	Icon                         *string `json:"icon"`
-	SizeInBytes                  *int64  `json:"sizeInBytes"`
-	SizeIncludingChildrenInBytes *int64  `json:"sizeIncludingChildrenInBytes"`
-	FileCount                    *int64  `json:"fileCount"`
-	DirectoryCount               *int64  `json:"directoryCount"`
-	ModifiedAt                   int64   `json:"modifiedAt"`
-	AccessedAt                   *int64  `json:"accessedAt"`
-	UnixMode                     uint32  `json:"unixMode"`
-	UnixOwner                    int     `json:"unixOwner"`
-	UnixGroup                    int     `json:"unixGroup"`
-	Metadata                     any     `json:"metadata"`
-	ResolvedSupport              any     `json:"resolvedSupport"`
-	ResolvedProduct              any     `json:"resolvedProduct"`
+	Type                         string          `json:"type"` // FILE or DIRECTORY
+	Icon                         *string         `json:"icon"`
+	SizeInBytes                  *int64          `json:"sizeInBytes"`
+	SizeIncludingChildrenInBytes *int64          `json:"sizeIncludingChildrenInBytes"`
+	FileCount                    *int64          `json:"fileCount"`
+	DirectoryCount               *int64          `json:"directoryCount"`
+	ModifiedAt                   int64           `json:"modifiedAt"`
+	AccessedAt                   *int64          `json:"accessedAt"`
+	UnixMode                     uint32          `json:"unixMode"`
+	UnixOwner                    int             `json:"unixOwner"`
+	UnixGroup                    int             `json:"unixGroup"`
+	Metadata                     *struct{}       `json:"metadata"`
+	ResolvedSupport              json.RawMessage `json:"resolvedSupport"`
+	ResolvedProduct              json.RawMessage `json:"resolvedProduct"`
+
+	Trashed *trashedJSON `json:"trashed"` // Davit's own
 }
 
-type fileOwner struct {
-	CreatedBy string  `json:"createdBy"`
-	Project   *string `json:"project"`
+// trashedJSON says where something in the trash came from.
+type trashedJSON struct {
+	Origin string  `json:"origin"` // the ID that it had
+	At     int64   `json:"at"`
+	By     *string `json:"by"` // null if that user is gone
 }
-
-type filePermissions struct {
-	Myself []string `json:"myself"`
-	Others []any    `json:"others"`
-}
-
-// trashName is the directory at a folder's root that takes what is thrown away (D22).
-const trashName = "Trash"
 
 var trashIcon = "DIRECTORY_TRASH"
 
-// showFile shows what is at a name of a folder.
-func (s *Server) showFile(m store.Mount, name string, i davfs.Info) fileJSON {
+// fileView shows the files of one folder.
+type fileView struct {
+	folder collection
+}
+
+// fileView is how p sees the files of a folder; fs.ErrNotExist if the filters hide it.
+func (s *Server) fileView(ctx context.Context, p store.Principal, m store.Mount, f collectionFlags) (*fileView, error) {
+	if !f.admits(&m.Folder, s.productFor(m.Folder).ProductRef) {
+		return nil, fs.ErrNotExist
+	}
+	f.updates = false // they are the folder's
+	folders, err := s.showCollections(ctx, p, []store.Mount{m}, f)
+	if err != nil {
+		return nil, err
+	}
+	return &fileView{folders[0]}, nil
+}
+
+// show shows what is at a name of the folder.
+func (v *fileView) show(name string, i davfs.Info) fileJSON {
 	f := fileJSON{
-		ID:            fileID(m.Folder.ID, name),
-		Specification: fileSpec{Collection: m.Folder.ID, Product: s.products.Of(m.Folder.Product).ProductRef},
+		ID:            fileID(v.folder.ID, name),
+		Specification: fileSpec{Collection: v.folder.ID, Product: v.folder.Specification.Product},
 		Status: fileStatus{
 			Type: "FILE", ModifiedAt: i.MTime / 1e6, UnixMode: i.Mode, UnixOwner: os.Getuid(), UnixGroup: os.Getgid(),
+			ResolvedSupport: v.folder.Status.ResolvedSupport, ResolvedProduct: v.folder.Status.ResolvedProduct,
 		},
-		Owner:       fileOwner{CreatedBy: m.Folder.OwnerName},
-		Permissions: filePermissions{Myself: []string{}, Others: []any{}},
-		Updates:     []any{},
-	}
-	if m.Folder.ProjectID != "" {
-		f.Owner.Project = &m.Folder.ProjectID
+		Owner: v.folder.Owner, Permissions: v.folder.Permissions, Updates: []collectionUpdate{},
 	}
 	f.CreatedAt = f.Status.ModifiedAt
 	if i.Birth > 0 && i.Birth < i.MTime {
@@ -105,29 +131,41 @@ func (s *Server) showFile(m store.Mount, name string, i davfs.Info) fileJSON {
 	}
 	if i.Dir {
 		f.Status.Type = "DIRECTORY"
-		if name == trashName {
+		if name == davfs.TrashName {
 			f.Status.Icon = &trashIcon
 		}
 	} else {
 		f.Status.SizeInBytes = &i.Size
 	}
-	for _, x := range []struct {
-		right store.Rights
-		word  string
-	}{{store.Admin, "ADMIN"}, {store.Read, "READ"}, {store.Write, "EDIT"}} {
-		if m.Rights.Has(x.right) {
-			f.Permissions.Myself = append(f.Permissions.Myself, x.word)
-		}
-	}
 	return f
+}
+
+// addOrigin tells where something in the trash came from.
+func addOrigin(ctx context.Context, f fileAt, name string, i davfs.Info, out *fileStatus) error {
+	if !below(name, davfs.TrashName) || name == davfs.TrashName {
+		return nil
+	}
+	x, err := f.tree.Origin(ctx, i)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		out.Trashed = &trashedJSON{fileID(f.mount.Folder.ID, x.Origin), x.At.UnixMilli(), textOrNull(x.UserName)}
+	}
+	return err
 }
 
 // retrieveFile shows one file or directory.
 func (s *Server) retrieveFile(c echo.Context, p store.Principal) error {
 	trees := s.fileTrees(c, p)
 	defer trees.close()
-	q := c.QueryParams()
-	f, err := trees.at("id", q.Get("id"), 0)
+	q := queryOf(c)
+	id, _ := q.optText("id")
+	flags := collectionFlagsIn(q)
+	if err := q.bad(); err != nil {
+		return err
+	}
+	f, err := trees.at("id", id, 0)
 	if err != nil {
 		return err
 	}
@@ -135,13 +173,21 @@ func (s *Server) retrieveFile(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return f.fault(err)
 	}
-	out := s.showFile(f.mount, f.name, i)
-	if i.Dir && q.Get("includeSizes") == "true" {
-		if err := s.addSizes(c.Request().Context(), f, &out.Status); err != nil {
+	ctx := c.Request().Context()
+	view, err := s.fileView(ctx, p, f.mount, flags)
+	if err != nil {
+		return f.fault(err)
+	}
+	out := view.show(f.name, i)
+	if i.Dir && q.flag("includeSizes") {
+		if err := addSizes(ctx, f, &out.Status); err != nil {
 			return f.fault(err)
 		}
 	}
-	return fileAnswer(c, out)
+	if err := addOrigin(ctx, f, f.name, i, &out.Status); err != nil {
+		return f.fault(err)
+	}
+	return answerJSON(c, out)
 }
 
 // maxMeasured bounds the walk for the size of a directory.
@@ -149,7 +195,7 @@ const maxMeasured = 100_000
 
 // addSizes tells how much is in a directory: for a folder's root from the folder's own count, else by a
 // walk, unless that would take too long.
-func (s *Server) addSizes(ctx context.Context, f fileAt, st *fileStatus) error {
+func addSizes(ctx context.Context, f fileAt, st *fileStatus) error {
 	if f.name == "" {
 		u, err := f.tree.Usage()
 		if err != nil {
@@ -172,13 +218,6 @@ func (s *Server) addSizes(ctx context.Context, f fileAt, st *fileStatus) error {
 		st.SizeIncludingChildrenInBytes = &m.Bytes
 	}
 	return nil
-}
-
-// fileAnswer answers 200, as all successes of this API are.
-func fileAnswer(c echo.Context, v any) error {
-	c.Response().Header().Set("Cache-Control", "no-store")
-	c.Response().Header().Set("Content-Type", "application/json; charset=UTF-8")
-	return c.JSON(http.StatusOK, v)
 }
 
 // extension is what follows the last dot of a name; a name that begins with its only dot is all extension.

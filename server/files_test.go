@@ -56,7 +56,7 @@ func (c *caller) browse(query string) (names []string, next string) {
 	if a.status != 200 {
 		c.t.Fatalf("browse?%s: %d %s", query, a.status, a.body)
 	}
-	var page filePage
+	var page pageOf[fileJSON]
 	if err := json.Unmarshal([]byte(a.body), &page); err != nil {
 		c.t.Fatal(err)
 	}

@@ -176,6 +176,9 @@ func (a *attack) named(name string, s *openapi3.Schema, depth int) any {
 	switch name {
 	case "id", "folder", "folderId", "vfolder", "vfolder_id", "oldId":
 		if s.Type == nil || s.Type.Includes("string") {
+			if name == "oldId" || a.path == "/api/files/upload" {
+				return "/" + a.folder + "/file"
+			}
 			if strings.HasPrefix(a.path, "/api/files") && !strings.HasPrefix(a.path, "/api/files/collections") {
 				return "/" + a.folder
 			}
@@ -183,6 +186,15 @@ func (a *attack) named(name string, s *openapi3.Schema, depth int) any {
 		}
 	case "major":
 		return 2
+	case "newId", "currentFolder":
+		return "/" + a.folder + "/new"
+	case "ids":
+		return []any{"/" + a.folder}
+	case "supportedProtocols":
+		return []any{protocolChunked}
+	}
+	if name == "path" && a.path == "/api/files/search" {
+		return "/" + a.folder
 	}
 	return a.sample(s, depth)
 }
