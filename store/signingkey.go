@@ -16,9 +16,10 @@ type SigningKey struct {
 	Retired   time.Time // zero: not yet
 }
 
-// SigningKeys returns all signing keys, newest first.
+// SigningKeys returns all signing keys, newest first; the unretired one before others.
 func (s *Store) SigningKeys(ctx context.Context) ([]SigningKey, error) {
-	const query = `SELECT id, algorithm, sealed, created, retired FROM signing_keys ORDER BY created DESC, id DESC`
+	const query = `SELECT id, algorithm, sealed, created, retired FROM signing_keys
+		ORDER BY CASE WHEN retired = 0 THEN 0 ELSE 1 END, created DESC, id DESC`
 	return collect[SigningKey](s.reads.QueryContext(ctx, query))(func(r row) (k SigningKey, err error) {
 		err = r.Scan(&k.ID, &k.Algorithm, &k.Sealed, scanTime{&k.Created}, scanTime{&k.Retired})
 		return k, err
