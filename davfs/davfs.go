@@ -104,8 +104,9 @@ const (
 //  4. FS.mu
 //  5. folder.changeMu
 //  6. pending.mu
-//  7. ledger.mu
-//  8. journal.mu
+//  7. workspace.mu
+//  8. ledger.mu; of two folders in the order of their IDs
+//  9. journal.mu
 //
 // Every other mutex is the last one that is taken, but lockTable.mu, under which lockCounts.mu is. SQL
 // is waited for under 1 to 3, and under folder.changeMu by begin and toSave: they use the
@@ -123,17 +124,20 @@ type FS struct {
 
 	useCount atomic.Int64 // clients in davUses
 
-	mu       sync.Mutex
-	folders  map[string]*folder     // open ones
-	closed   map[string]store.Usage // of folders that were open since the start: newer than rows that somebody remembers
-	davUses  map[string]*folderUses // by folder ID; also of folders that were closed lately
-	retiring map[string]int         // folders that are deleted and still in use
-	opening  map[string]chan struct{}
-	mostOpen int // folders that stay open without a use: each is a descriptor, and uploads need some too
+	mu         sync.Mutex
+	folders    map[string]*folder          // open ones
+	closed     map[string]store.Usage      // of folders that were open since the start: newer than rows that somebody remembers
+	davUses    map[string]*folderUses      // by folder ID; also of folders that were closed lately
+	retiring   map[string]int              // folders that are deleted and still in use
+	workspaces map[workspaceKey]*workspace // of the open folders
+	opening    map[string]chan struct{}
+	mostOpen   int // folders that stay open without a use: each is a descriptor, and uploads need some too
 
 	oweMu sync.Mutex
 	owed  []store.Intent // of changes whose rows could not follow yet
 	owing atomic.Int32   // how many
+
+	limited atomic.Bool // some workspace may have a limit
 
 	background sync.WaitGroup
 	stop       context.CancelFunc
@@ -186,7 +190,7 @@ func New(st *store.Store, o Options) (*FS, error) {
 	}
 	d := &FS{
 		st: st, o: o, log: o.Log, now: o.Now, volumes: all, counts: new(lockCounts), sums: newSumTable(st), start: o.Now().UnixNano(),
-		folders: make(map[string]*folder), closed: make(map[string]store.Usage), opening: make(map[string]chan struct{}), retiring: make(map[string]int), davUses: make(map[string]*folderUses),
+		folders: make(map[string]*folder), closed: make(map[string]store.Usage), opening: make(map[string]chan struct{}), retiring: make(map[string]int), workspaces: make(map[workspaceKey]*workspace), davUses: make(map[string]*folderUses),
 		sweep: make(chan struct{}, 1), counting: make(chan struct{}, 2), mostOpen: openFiles() / 4,
 		kept: keptUploads{all: make(map[string]*pending), count: make(map[string]int), lent: make(map[string]int64), past: make(map[string]pastUpload)},
 	}
@@ -364,7 +368,7 @@ func (d *FS) Reconcile(ctx context.Context) error {
 			}
 		}
 	}
-	return errors.Join(d.followKept(ctx), d.reread(ctx))
+	return errors.Join(d.followKept(ctx), d.reread(ctx), d.refreshAll(ctx), d.noteLimited(ctx))
 }
 
 // reread brings the open folders' limits and locks up to date and closes those that are no more.
@@ -380,6 +384,9 @@ func (d *FS) reread(ctx context.Context) error {
 			f.retire(ctx, row.Deleted)
 			f.release()
 			continue
+		}
+		if err == nil {
+			err = d.move(ctx, f.ledger, row)
 		}
 		if err == nil {
 			f.ledger.limit(f.product.Effective(row, d.o.Defaults))

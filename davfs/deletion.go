@@ -133,7 +133,34 @@ func (d *FS) countDeleted(ctx context.Context, row store.Folder) error {
 	if err != nil {
 		return err
 	}
-	return d.st.SaveDeleted(ctx, row.ID, row.Deleted, u)
+	return d.saveDeleted(ctx, row.ID, row.Deleted, u)
+}
+
+// saveDeleted notes what a kept folder holds: it is right from now on.
+func (d *FS) saveDeleted(ctx context.Context, id string, deleted time.Time, u store.Usage) error {
+	if err := d.st.SaveDeleted(ctx, id, deleted, u); err != nil {
+		return err
+	}
+	row, err := d.st.Folder(ctx, id)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !row.Deleted.Equal(deleted) {
+		return nil // purged or restored meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	w := d.workspaces[d.keyOf(row)]
+	d.mu.Unlock()
+	if w != nil {
+		w.mu.Lock()
+		if w.open[id] == nil {
+			w.moves++
+			w.close(id, u.Bytes)
+			w.countLocked(id)
+		}
+		w.mu.Unlock()
+	}
+	return nil
 }
 
 // hide takes a deleted folder off the doors.
@@ -152,12 +179,19 @@ func (d *FS) hide(ctx context.Context, row store.Folder) {
 		defer f.release()
 	}
 	d.dropPendings(ctx, row.ID, f)
+	if f != nil && !row.Deleted.IsZero() {
+		// Not as right for good yet: requests that still hold it may have moved something to the trash that is not counted.
+		if err := d.st.SaveUsage(ctx, []store.FolderUsage{{ID: row.ID, Usage: f.ledger.current(), LastUsed: f.lastUse()}}); err != nil {
+			d.log.Error("write usage", "folder", row.ID, "error", err)
+		}
+	}
 }
 
 // bury takes a folder that was deleted for good off the doors and the disk, then removes its row.
 func (d *FS) bury(ctx context.Context, row store.Folder) error {
 	row.Deleted = time.Time{} // its usage is nobody's any more
 	d.hide(ctx, row)
+	d.drop(row)
 	if err := d.volumeOf(row).dropFolder(row.ID, d.o.Sync); err != nil {
 		return err
 	}
@@ -193,12 +227,13 @@ func (f *folder) retired() {
 	f.changeMu.Lock()
 	unsaved := f.marked && f.fault == nil && f.miscounted.Load() == 0
 	f.changeMu.Unlock()
+	f.d.detach(f.ledger, !f.kept.IsZero())
 	if !f.kept.IsZero() && unsaved {
 		select {
 		case <-f.ready:
 			// What is deleted later is counted now: nothing in the folder has changed since it was retired, but the room
 			// of what it had in the trash was given back.
-			if err := f.d.st.SaveDeleted(ctx, f.id, f.kept, f.ledger.current()); err != nil {
+			if err := f.d.saveDeleted(ctx, f.id, f.kept, f.ledger.current()); err != nil {
 				f.d.log.Error("write usage", "folder", f.id, "error", fmt.Errorf("of a deleted folder: %w", err))
 			}
 		default:

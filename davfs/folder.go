@@ -149,6 +149,7 @@ func (d *FS) forget(f *folder) {
 	f.ledger.mu.Lock()
 	d.closed[f.id] = f.ledger.used
 	f.ledger.mu.Unlock()
+	d.detachLocked(f.ledger, true)
 }
 
 // atRest says whether the folder may be closed: nobody uses it, SQL knows all that it knows, and it
@@ -212,7 +213,7 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	}
 	now := d.now()
 	f := &folder{
-		d: d, id: id, product: d.o.Products.Of(row.Product), opened: now, root: root, ledger: &ledger{used: row.Usage, reserved: d.keptReserve(id)}, names: new(nameTable),
+		d: d, id: id, product: d.o.Products.Of(row.Product), opened: now, root: root, ledger: &ledger{id: id, used: row.Usage, reserved: d.keptReserve(id)}, names: new(nameTable),
 		props: newPropTable(d.st, id, index, languages), ready: make(chan struct{}), marked: row.Dirty,
 		lastStamp: now.UnixNano(), versions: make(map[string]uint64), announced: make(map[string]int),
 	}
@@ -220,6 +221,10 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	f.locks = newLockTable(d.st, saved, lockOptions{now: d.now, counts: d.counts, defaultTimeout: d.o.LockTimeout, maxTimeout: d.o.MaxLockTimeout})
 	f.fs = &quotaFS{fileSystem: root, ledger: f.ledger}
 	f.ledger.limit(f.product.Effective(row, d.o.Defaults))
+	if err := d.attach(ctx, f.ledger, row, row.Dirty); err != nil {
+		root.close()
+		return nil, err
+	}
 	if !row.Dirty {
 		close(f.ready)
 		return f, nil
@@ -269,6 +274,10 @@ func (f *folder) countAfterCrash(ctx context.Context) {
 		f.d.log.Info("folder counted after an unclean stop", "folder", f.id, "bytes", u.Bytes, "files", u.Files, "took", f.d.now().Sub(begun))
 	}
 	f.dropStaleProps(ctx)
+	f.ledger.mu.Lock()
+	w := f.ledger.workspace
+	f.ledger.mu.Unlock()
+	w.count(f.id)
 	close(f.ready)
 }
 
@@ -314,6 +323,14 @@ func (f *folder) begin(ctx context.Context) error {
 			return fmt.Errorf("the folder is being counted after an unclean stop: %w", store.ErrBusy)
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	}
+	if f.d.limited.Load() {
+		f.ledger.mu.Lock()
+		w := f.ledger.workspace
+		f.ledger.mu.Unlock()
+		if err := w.wait(ctx); err != nil {
+			return err
 		}
 	}
 	f.changeMu.Lock()

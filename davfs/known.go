@@ -28,5 +28,10 @@ func (d *FS) LastKnown(row store.Folder) (u Usage, used time.Time, err error) {
 	l := &ledger{used: row.Usage, reserved: d.keptReserve(row.ID)}
 	l.limit(d.o.Products.Of(row.Product).Effective(row, d.o.Defaults))
 	free, err := d.volumeOf(row).free()
+	if err == nil {
+		var left int64
+		left, err = d.restOf(row, make(map[workspaceKey]int64))
+		free = min(free, left)
+	}
 	return l.usage(free), used, err
 }

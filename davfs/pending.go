@@ -234,7 +234,7 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 	}
 	d.kept.mu.Unlock()
 	if err == nil && free < row.Length {
-		return nil, &VolumeError{Free: free, Wanted: row.Length}
+		return nil, &LimitError{Kind: LimitVolume, Limit: free, Wanted: row.Length}
 	}
 	// The file first: without its row it is cleared at the next start.
 	s, _, err := t.f.fs.Keep(row.ID, true)

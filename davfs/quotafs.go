@@ -146,17 +146,9 @@ func (q *quotaFS) Move(name string, to fileSystem, toName string, noReplace bool
 		q.ledger.credit(parentOf(toName), minus(moved, replaced))
 		return nil
 	}
-	account, err := dst.ledger.settle(parentOf(toName), store.Usage{}, minus(moved, replaced))
-	if err != nil {
-		return &fs.PathError{Op: "move", Path: toName, Err: err}
-	}
-	if err := q.fileSystem.Move(name, dst.fileSystem, toName, noReplace); err != nil {
-		account.undo()
-		return err
-	}
-	account.give()
-	q.ledger.credit(parentOf(name), minus(store.Usage{}, moved))
-	return nil
+	return carried(toName, q.ledger.carry(parentOf(name), minus(store.Usage{}, moved), dst.ledger, parentOf(toName), minus(moved, replaced), func() error {
+		return q.fileSystem.Move(name, dst.fileSystem, toName, noReplace)
+	}))
 }
 
 // Swap implements fileSystem, inside one folder and between two.
@@ -179,17 +171,17 @@ func (q *quotaFS) Swap(name string, to fileSystem, toName string) error {
 		return err
 	}
 	// What comes here goes into the trash next; it needs no room here.
-	account, err := dst.ledger.settle(parentOf(toName), store.Usage{}, minus(here, there))
-	if err != nil {
-		return &fs.PathError{Op: "move", Path: toName, Err: err}
+	return carried(toName, q.ledger.carry(parentOf(name), minus(there, here), dst.ledger, parentOf(toName), minus(here, there), func() error {
+		return q.fileSystem.Swap(name, dst.fileSystem, toName)
+	}))
+}
+
+// carried gives the refusal of a limit the name that it is about.
+func carried(name string, err error) error {
+	if errors.Is(err, store.ErrQuota) {
+		return &fs.PathError{Op: "move", Path: name, Err: err}
 	}
-	if err := q.fileSystem.Swap(name, dst.fileSystem, toName); err != nil {
-		account.undo()
-		return err
-	}
-	account.give()
-	q.ledger.credit(parentOf(name), minus(there, here))
-	return nil
+	return err
 }
 
 // Trash implements fileSystem. A file is credited at once; a directory when the caller,
@@ -360,7 +352,7 @@ func (q *quotaFS) receive(length int64, old Info, exists bool) (*receiving, erro
 	if length > 0 {
 		if free, err := q.bottom().vol.free(); err == nil && free < length {
 			q.ledger.release(in.reserved)
-			return nil, &VolumeError{Free: free, Wanted: length}
+			return nil, &LimitError{Kind: LimitVolume, Limit: free, Wanted: length}
 		}
 	}
 	var err error

@@ -43,7 +43,7 @@ func statusOf(err error, method string) *statusError {
 		return say(http.StatusInsufficientStorage, "")
 	case OutOfSpace(err):
 		text := "the volume is full"
-		if full := (*VolumeError)(nil); errors.As(err, &full) {
+		if full := (*LimitError)(nil); errors.As(err, &full) {
 			text = full.Error()
 		}
 		return &statusError{Status: http.StatusInsufficientStorage, Condition: conditionSpace, Text: text}

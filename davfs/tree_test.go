@@ -799,7 +799,7 @@ func TestSTA7_StatusOf(t *testing.T) {
 		status int
 	}{
 		{at(fs.ErrNotExist), 404}, {at(fs.ErrExist), 405}, {at(fs.ErrPermission), 403}, {at(syscall.EROFS), 503},
-		{at(syscall.ENOSPC), 507}, {at(syscall.EDQUOT), 507}, {at(&QuotaError{What: "bytes"}), 507}, {store.ErrQuota, 507}, {store.ErrNoSpace, 507},
+		{at(syscall.ENOSPC), 507}, {at(syscall.EDQUOT), 507}, {at(&LimitError{}), 507}, {store.ErrQuota, 507}, {store.ErrNoSpace, 507},
 		{at(syscall.ENAMETOOLONG), 414}, {at(syscall.EMFILE), 503}, {at(syscall.ENFILE), 503}, {at(syscall.EIO), 500}, {at(syscall.EISDIR), 405},
 		{at(syscall.ENOTDIR), 409}, {at(syscall.EINTR), 503}, {errNoParent, 409}, {errIsDir, 405}, {errSame, 403}, {errNested, 403}, {errRoot, 403},
 		{store.ErrLocked, 423}, {store.ErrChanged, 412}, {store.ErrBusy, 503}, {store.ErrUnauthenticated, 401}, {store.ErrPlain, 403},

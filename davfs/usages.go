@@ -29,6 +29,7 @@ func (d *FS) Usages(rows []store.Folder) ([]Usage, error) {
 		}
 	}
 	d.mu.Unlock()
+	rests := make(map[workspaceKey]int64)
 	var kept map[string]store.Usage
 	for i, l := range open {
 		if l == nil {
@@ -37,6 +38,12 @@ func (d *FS) Usages(rows []store.Folder) ([]Usage, error) {
 			}
 			l = &ledger{used: all[i].Usage, reserved: kept[rows[i].ID]}
 			l.limit(d.o.Products.Of(rows[i].Product).Effective(rows[i], d.o.Defaults))
+			left, err := d.restOf(rows[i], rests)
+			if err != nil {
+				return nil, err
+			}
+			all[i] = l.usage(min(left, free[d.volumeOf(rows[i])]))
+			continue
 		}
 		all[i] = l.usage(free[d.volumeOf(rows[i])])
 	}

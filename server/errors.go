@@ -261,8 +261,7 @@ func fileProblem(err error) (status int, kind, why string) {
 
 func fileTrouble(err error) (status int, kind, why string) {
 	var retry *auth.RetryError
-	var quota *davfs.QuotaError
-	var volume *davfs.VolumeError
+	var limit *davfs.LimitError
 	var offset *davfs.OffsetError
 	switch {
 	case errors.As(err, &offset):
@@ -281,12 +280,12 @@ func fileTrouble(err error) (status int, kind, why string) {
 		return 401, "auth-failed", "who made this is not known any more"
 	case errors.Is(err, store.ErrTooMany) && !errors.As(err, &retry):
 		return 429, "too-many-uploads", err.Error()
-	case errors.As(err, &quota):
-		return 402, "quota-exceeded", quota.Error()
+	case errors.As(err, &limit) && limit.Kind == davfs.LimitVolume:
+		return 507, "storage-full", limit.Error()
+	case errors.As(err, &limit):
+		return 402, "quota-exceeded", limit.Error()
 	case errors.Is(err, store.ErrQuota):
 		return 402, "quota-exceeded", err.Error()
-	case errors.As(err, &volume):
-		return 507, "storage-full", volume.Error()
 	case davfs.OutOfSpace(err):
 		return 507, "storage-full", "the volume is full"
 	case errors.Is(err, store.ErrLocked):
@@ -351,7 +350,7 @@ func message(err error, status int) string {
 		case 503:
 			return "the storage is busy or offline; the same request may succeed soon"
 		case 507:
-			if full := (*davfs.VolumeError)(nil); !errors.Is(err, store.ErrQuota) && !errors.As(err, &full) {
+			if full := (*davfs.LimitError)(nil); !errors.Is(err, store.ErrQuota) && !errors.As(err, &full) {
 				return "the volume is full"
 			}
 		}
