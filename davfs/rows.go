@@ -17,6 +17,7 @@ const (
 	intentMove     = "move"     // Path with identity Subject goes to DstPath
 	intentExchange = "exchange" // the same, and what was at DstPath (Displaced) comes to Path and goes to the trash
 	intentMake     = "make"     // a collection with identity Subject comes to Path, where its properties are already
+	intentAway     = "away"     // a copy with identity Subject comes to DstPath on another volume, then Path with identity Displaced goes away
 	intentCopy     = "copy"     // a copy with identity Subject comes to DstPath; its properties wait at Path, see copiedRows
 )
 

@@ -79,7 +79,7 @@ func (d *FS) settleIntent(ctx context.Context, in store.Intent) error {
 }
 
 // verdict looks at the disk: a rename happened or it did not, and says how the rows follow. What an
-// exchange left at the source's name goes to the trash.
+// exchange left at the source's name, or a move to another volume, goes to the trash.
 func verdict(in store.Intent, src, dst fileSystem) (change store.RowChange, displaced *staged, err error) {
 	is := func(f fileSystem, name string, id store.Identity) bool {
 		i, lerr := f.Lstat(name)
@@ -106,6 +106,19 @@ func verdict(in store.Intent, src, dst fileSystem) (change store.RowChange, disp
 		if in.Displaced != (store.Identity{}) {
 			change.Removes = []store.Place{{FolderID: in.DstFolder, Path: in.DstPath}}
 		}
+	case intentAway:
+		if !is(dst, in.DstPath, in.Subject) {
+			break
+		}
+		if is(src, in.Path, in.Displaced) {
+			if err = dst.SyncDir(parentOf(in.DstPath)); err != nil {
+				return store.RowChange{}, nil, err
+			}
+			if displaced, err = src.Trash(in.Path); err != nil {
+				return store.RowChange{}, nil, err
+			}
+		}
+		change.Removes = []store.Place{{FolderID: in.FolderID, Path: in.Path}}
 	case intentMove, intentExchange:
 		if !is(dst, in.DstPath, in.Subject) {
 			break

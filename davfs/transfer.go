@@ -27,6 +27,7 @@ type transfer struct {
 	overwrite bool
 	claim     Claim
 
+	away     bool                                      // a move to another volume: the copy keeps times and modes
 	onlyFile bool                                      // what overwrite replaces is a file, and by a file
 	before   func(context.Context, Info, string) error // is told, under the locks, what is about to come where
 }
@@ -126,6 +127,9 @@ func (x *transfer) move(ctx context.Context) (created bool, err error) {
 	}
 	if err := x.names(); err != nil {
 		return false, err
+	}
+	if x.across() {
+		return x.moveAcross(ctx)
 	}
 	if err := t.f.begin(ctx); err != nil { // until what is displaced is counted
 		return false, err
@@ -339,6 +343,8 @@ type copying struct {
 	top   store.Identity
 	props map[string]store.Identity // by destination name
 
+	seen map[string]copiedAs // by name below the source, of a move to another volume
+
 	sums   bool // the source may have checksums
 	copied []copiedFile
 }
@@ -353,11 +359,18 @@ func (c *copying) note(from, made Info) {
 	}
 }
 
+// see remembers what was copied of what is about to move, to know whether it still is the same then.
+func (c *copying) see(x *transfer, rel string, from, made Info) {
+	if x.away {
+		c.seen[rel] = copiedAs{from, made.Identity()}
+	}
+}
+
 // syncEach is how many files of a copy are synced one by one; more are cheaper by one syncfs.
 const syncEach = 32
 
 func (x *transfer) build(ctx context.Context, src, old Info, exists, shallow bool) (*copying, error) {
-	c := &copying{props: make(map[string]store.Identity)}
+	c := &copying{props: make(map[string]store.Identity), seen: make(map[string]copiedAs)}
 	// Without an answer the copy has no checksums; that is no reason to refuse it.
 	c.sums, _ = x.src.f.d.sums.some(ctx, x.src.f)
 	if !src.Dir {
@@ -375,6 +388,7 @@ func (x *transfer) build(ctx context.Context, src, old Info, exists, shallow boo
 			return nil, err
 		}
 		c.top = made.Identity()
+		c.see(x, "", from, made)
 		c.note(from, made)
 		x.noteProps(c, x.name, src, "", c.top)
 		return c, nil
@@ -420,8 +434,7 @@ func (x *transfer) copyFile(ctx context.Context, name string, in *receiving) (fr
 	if err := in.copyFrom(ctx, f, from.Size); err != nil {
 		return from, Info{}, err
 	}
-	sync := x.dst.f.d.o.Sync
-	made, err = in.finish(sync, from.Mode, x.dst.f.stamp(x.claim.MTime))
+	made, err = in.finish(x.sync(), from.Mode, x.stamp(from, x.claim.MTime))
 	return from, made, err
 }
 
@@ -479,6 +492,7 @@ func (x *transfer) buildTree(ctx context.Context, c *copying, src Info, shallow 
 		return err
 	}
 	c.top = top.Identity()
+	c.see(x, "", src, top)
 	x.noteProps(c, x.name, src, "", c.top)
 	if !shallow {
 		err = walkTree(x.src.f.fs, x.name, func(name string, i Info) error {
@@ -495,12 +509,18 @@ func (x *transfer) buildTree(ctx context.Context, c *copying, src Info, shallow 
 				}
 				dirs = append(dirs, rel)
 				made, err := root.Lstat(rel)
+				c.see(x, rel, i, made)
 				x.noteProps(c, name, i, rel, made.Identity())
 				return err
 			}
 			return x.copyMember(ctx, c, root, name, rel, i)
 		})
 		if err != nil {
+			return err
+		}
+	}
+	if x.away {
+		if err := x.dressDirs(c, root, dirs); err != nil {
 			return err
 		}
 	}
@@ -511,11 +531,11 @@ func (x *transfer) buildTree(ctx context.Context, c *copying, src Info, shallow 
 	}
 	c.staged.usage = store.Usage{Bytes: c.size, Files: int64(c.files)}
 	switch {
-	case x.dst.f.d.o.Sync == SyncNone:
+	case x.sync() == SyncNone:
 		return nil
 	case c.files > syncEach:
 		return q.SyncVolume()
-	case x.dst.f.d.o.Sync == SyncFull:
+	case x.sync() == SyncFull:
 		for _, dir := range dirs {
 			if err := root.SyncDir(dir); err != nil {
 				return err
@@ -561,11 +581,12 @@ func (x *transfer) copyMember(ctx context.Context, c *copying, root hiddenTree, 
 	if err := one.copyFrom(ctx, f, src.Size); err != nil {
 		return err
 	}
-	sync := x.dst.f.d.o.Sync
+	sync := x.sync()
 	if c.files > syncEach {
 		sync = SyncNone // by syncfs at the end
 	}
-	made, err := one.finish(sync, src.Mode, x.dst.f.stamp(time.Time{}))
+	made, err := one.finish(sync, src.Mode, x.stamp(src, time.Time{}))
+	c.see(x, rel, src, made)
 	x.noteProps(c, name, i, rel, made.Identity())
 	if err == nil {
 		c.note(src, made)
