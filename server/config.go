@@ -49,6 +49,7 @@ type Config struct {
 	UniqueTitles bool           `help:"Refuse to create a file collection whose title another one of the workspace has, in any letter case." env:"DAVIT_UNIQUE_TITLES"`
 	KeepDeleted  Duration       `help:"How long a deleted folder can be restored; 0: not at all. Only /folders and collections keep any." default:"7d" env:"DAVIT_KEEP_DELETED" placeholder:"TIME"`
 	FirstFolder  string         `help:"At the first start also create this folder for admin; print how to mount it." env:"DAVIT_FIRST_FOLDER" placeholder:"TITLE"`
+	Mount        MountConfig    `embed:"" prefix:"mount-" group:"Mounts in compute kernels (/api/davit/mounts):"`
 	Default      DefaultsConfig `embed:"" prefix:"default-" group:"Limits of users who have none of their own (0 is no limit):"`
 	Products     ProductsConfig `hidden:"" help:"Storage products; a section of the file."`
 	SessionTime  Duration       `name:"session-lifetime" help:"How long a sign-in lasts at most." default:"30d" env:"DAVIT_SESSION_LIFETIME" placeholder:"TIME"`
@@ -62,6 +63,13 @@ type Config struct {
 	AuditMax        Count    `help:"How many entries the audit has at most; 0 is any number." default:"1000000" env:"DAVIT_AUDIT_MAX" placeholder:"N"`
 
 	ProjectsByUsers bool `name:"users-create-projects" help:"Let everybody make projects; else only administrators do." env:"DAVIT_USERS_CREATE_PROJECTS"`
+}
+
+// MountConfig is what one call for mounts may ask for.
+type MountConfig struct {
+	Lifetime    Duration `help:"Life of a mount whose request names no end." default:"24h" env:"DAVIT_MOUNT_LIFETIME" placeholder:"TIME"`
+	MaxLifetime Duration `help:"Longest life of a mount, from its making or its last renewal." default:"30d" env:"DAVIT_MOUNT_MAX_LIFETIME" placeholder:"TIME"`
+	MaxFolders  int      `help:"Folders of one mount." default:"20" env:"DAVIT_MOUNT_MAX_FOLDERS" placeholder:"N"`
 }
 
 // DefaultsConfig are the limits of users and folders that have none of their own (D32).
@@ -171,6 +179,12 @@ func (c *Config) Validate() error {
 	}
 	if err := c.OIDC.validate(c.issuer()); err != nil {
 		return err
+	}
+	if c.Mount.Lifetime <= 0 || c.Mount.MaxLifetime < c.Mount.Lifetime {
+		return errors.New("--mount-lifetime must be more than 0 and no more than --mount-max-lifetime")
+	}
+	if c.Mount.MaxFolders < 1 || c.Mount.MaxFolders > 1000 {
+		return errors.New("--mount-max-folders must be 1 to 1000")
 	}
 	if c.UploadExpiry <= 0 {
 		return errors.New("--upload-expiry must be more than 0")

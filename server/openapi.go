@@ -294,8 +294,10 @@ func (s apiSpec) operation(path, method string, item, op apiSpec) apiOperation {
 // fields lists the members of a schema, those of nested objects by path, to some depth.
 func (s apiSpec) fields(schema apiSpec, prefix string, depth int) (all []apiField) {
 	schema = s.resolve(schema)
-	for _, part := range schema.list("allOf") {
-		all = append(all, s.fields(part, prefix, depth)...)
+	for _, word := range []string{"allOf", "anyOf", "oneOf"} {
+		for _, part := range schema.list(word) {
+			all = append(all, s.fields(part, prefix, depth)...)
+		}
 	}
 	if items := schema.child("items"); items != nil {
 		return append(all, s.fields(items, prefix+"[].", depth)...)

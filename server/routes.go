@@ -40,6 +40,7 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	s.fileRoutes(e)
 	s.collectionRoutes(e)
 	s.projectRoutes(e)
+	s.mountRoutes(e)
 	s.noteScopes(e)
 	return e
 }

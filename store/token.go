@@ -399,3 +399,29 @@ func (s *Store) TouchTokens(ctx context.Context, used map[string]Used) error {
 		return nil
 	})
 }
+
+// RenewToken gives a token another end, which must not be zero, and returns it; fs.ErrNotExist.
+func (s *Store) RenewToken(ctx context.Context, id string, expires time.Time) (Token, error) {
+	if expires.IsZero() {
+		return Token{}, explain(fs.ErrInvalid, "a token that is renewed needs an end")
+	}
+	err := s.write(ctx, announced, func(t tx) error {
+		if err := oneRow(t.exec(`UPDATE tokens SET expires = $2 WHERE id = $1`, id, micros(expires))); err != nil {
+			return err
+		}
+		st, err := t.stmt(selectToken + ` WHERE t.id = $1`)
+		if err != nil {
+			return err
+		}
+		k, err := scanToken(st.QueryRow(id))
+		if err != nil {
+			return convert(err)
+		}
+		k.Folders = nil
+		return t.note(ctx, tokenEvent("renew", k))
+	})
+	if err != nil {
+		return Token{}, named(err, "token", id)
+	}
+	return s.Token(ctx, id)
+}
