@@ -106,7 +106,7 @@ func (r *refusals) add(i int, err error) {
 
 // idsIn reads the IDs of the folders that the items are about. One folder cannot be in a bulk twice:
 // clients cannot know in which order items are done.
-func idsIn(in *object, items []*object) []string {
+func idsIn(items []*object) []string {
 	ids := make([]string, len(items))
 	seen := make(map[string]bool, len(items))
 	for i, item := range items {
@@ -199,24 +199,26 @@ func (s *Server) memberOf(ctx context.Context, p store.Principal, project string
 
 var errNoMaker = fmt.Errorf("%w: this token cannot make folders", fs.ErrPermission) // D30
 
+// newCollectionsIn reads what folders are to be made, and of which products.
+func newCollectionsIn(in *object) (news []store.NewFolder, refs []store.ProductRef) {
+	for _, item := range bulkIn(in) {
+		n := store.NewFolder{Folder: store.Folder{Title: titleIn(item, "title"), MaxBytes: store.Default, MaxFiles: store.Default}}
+		n.Labels, _ = optLabels(item, "labels")
+		item.want("product")
+		product := item.object("product")
+		news = append(news, n)
+		refs = append(refs, store.ProductRef{ID: product.text("id"), Category: product.text("category"), Provider: product.text("provider")})
+	}
+	return news, refs
+}
+
 // createCollections makes folders in the active workspace.
 func (s *Server) createCollections(c echo.Context, p store.Principal) error {
 	in, err := readLenient(c)
 	if err != nil {
 		return err
 	}
-	items := bulkIn(in)
-	news := make([]store.NewFolder, len(items))
-	refs := make([]store.ProductRef, len(items))
-	for i, item := range items {
-		news[i] = store.NewFolder{Folder: store.Folder{
-			OwnerID: p.UserID, Title: titleIn(item, "title"), MaxBytes: store.Default, MaxFiles: store.Default,
-		}}
-		item.want("product")
-		product := item.object("product")
-		refs[i] = store.ProductRef{ID: product.text("id"), Category: product.text("category"), Provider: product.text("provider")}
-		news[i].Labels, _ = optLabels(item, "labels")
-	}
+	news, refs := newCollectionsIn(in)
 	if err := in.bad(); err != nil {
 		return err
 	}
@@ -231,7 +233,8 @@ func (s *Server) createCollections(c echo.Context, p store.Principal) error {
 	if w.project != "" && !w.role.Manages() {
 		return fmt.Errorf("%w: only a PI or ADMIN of the project may make folders in it", fs.ErrPermission)
 	}
-	for i := range items {
+	for i := range news {
+		news[i].OwnerID = p.UserID
 		product, ok := s.products.Find(refs[i])
 		if !ok {
 			return &store.ItemError{Item: i, Err: &paramError{"product", fmt.Sprintf("there is no product %s", printable(refs[i].Key()))}}
@@ -240,7 +243,7 @@ func (s *Server) createCollections(c echo.Context, p store.Principal) error {
 		news[i].UniqueTitle, news[i].FoldTitle = s.cfg.UniqueTitles, s.cfg.UniqueTitles
 	}
 	var refused refusals
-	for i := range items {
+	for i := range news {
 		if err := s.productFor(news[i].Folder).May(store.OpCreate, s.now()); err != nil {
 			refused.add(i, err)
 		}
@@ -268,7 +271,7 @@ func (s *Server) deleteCollections(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	ids := idsIn(in, bulkIn(in))
+	ids := idsIn(bulkIn(in))
 	if err := in.bad(); err != nil {
 		return err
 	}
@@ -290,18 +293,22 @@ func folderIDs(mounts []store.Mount) []string {
 	return ids
 }
 
+// renamesIn reads the IDs of folders, as they are sent, and their new titles.
+func renamesIn(in *object) (ids []string, names []store.Rename) {
+	items := bulkIn(in)
+	for _, item := range items {
+		names = append(names, store.Rename{Title: titleIn(item, "newTitle")})
+	}
+	return idsIn(items), names
+}
+
 // renameCollections gives folders other titles; IDs and paths stay.
 func (s *Server) renameCollections(c echo.Context, p store.Principal) error {
 	in, err := readLenient(c)
 	if err != nil {
 		return err
 	}
-	items := bulkIn(in)
-	ids := idsIn(in, items)
-	names := make([]store.Rename, len(items))
-	for i, item := range items {
-		names[i].Title = titleIn(item, "newTitle")
-	}
+	ids, names := renamesIn(in)
 	if err := in.bad(); err != nil {
 		return err
 	}
@@ -318,21 +325,26 @@ func (s *Server) renameCollections(c echo.Context, p store.Principal) error {
 	return answerJSON(c, nothing{})
 }
 
+// labelsIn reads the IDs of folders, as they are sent, and their new labels; null is none.
+func labelsIn(in *object) (ids []string, labels []store.FolderLabels) {
+	items := bulkIn(in)
+	for _, item := range items {
+		if _, given := item.fields["labels"]; !given {
+			item.want("labels")
+		}
+		all, _ := optLabels(item, "labels")
+		labels = append(labels, store.FolderLabels{Labels: all})
+	}
+	return idsIn(items), labels
+}
+
 // labelCollections replaces the labels of folders.
 func (s *Server) labelCollections(c echo.Context, p store.Principal) error {
 	in, err := readLenient(c)
 	if err != nil {
 		return err
 	}
-	items := bulkIn(in)
-	ids := idsIn(in, items)
-	labels := make([]store.FolderLabels, len(items))
-	for i, item := range items {
-		if _, given := item.fields["labels"]; !given {
-			item.want("labels")
-		}
-		labels[i].Labels, _ = optLabels(item, "labels")
-	}
+	ids, labels := labelsIn(in)
 	if err := in.bad(); err != nil {
 		return err
 	}
@@ -349,6 +361,25 @@ func (s *Server) labelCollections(c echo.Context, p store.Principal) error {
 	return answerJSON(c, nothing{})
 }
 
+// grantChangesIn reads the IDs of folders, as they are sent, and what is to change in their access lists.
+func grantChangesIn(in *object) (ids []string, changes []store.GrantChange) {
+	items := bulkIn(in)
+	for _, item := range items {
+		item.want("added")
+		item.want("deleted")
+		var change store.GrantChange
+		for _, e := range item.objects("deleted") {
+			change.Delete = append(change.Delete, entityIn(e))
+		}
+		for _, e := range item.objects("added") {
+			e.want("entity")
+			change.Add = addRights(change.Add, entityIn(e.object("entity")), permissionsIn(e))
+		}
+		changes = append(changes, change)
+	}
+	return idsIn(items), changes
+}
+
 // shareCollections changes access lists: first what is to be deleted goes, then what is added
 // takes the place of what the same user or group had.
 func (s *Server) shareCollections(c echo.Context, p store.Principal) error {
@@ -356,20 +387,7 @@ func (s *Server) shareCollections(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	items := bulkIn(in)
-	ids := idsIn(in, items)
-	changes := make([]store.GrantChange, len(items))
-	for i, item := range items {
-		item.want("added")
-		item.want("deleted")
-		for _, e := range item.objects("deleted") {
-			changes[i].Delete = append(changes[i].Delete, entityIn(e))
-		}
-		for _, e := range item.objects("added") {
-			e.want("entity")
-			changes[i].Add = addRights(changes[i].Add, entityIn(e.object("entity")), permissionsIn(e))
-		}
-	}
+	ids, changes := grantChangesIn(in)
 	if err := in.bad(); err != nil {
 		return err
 	}
@@ -387,7 +405,7 @@ func (s *Server) shareCollections(c echo.Context, p store.Principal) error {
 	if err := s.store.ChangeGrants(c.Request().Context(), changes); err != nil {
 		return err
 	}
-	return answerJSON(c, responses[nothing]{make([]nothing, len(items))})
+	return answerJSON(c, responses[nothing]{make([]nothing, len(mounts))})
 }
 
 // entityIn reads whom an access list names.

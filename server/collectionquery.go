@@ -42,10 +42,12 @@ type queryFields struct {
 	fault  error
 }
 
-func queryOf(c echo.Context) *queryFields {
+func queryOf(c echo.Context) *queryFields { return queryFieldsOf(c.Request().URL.RawQuery) }
+
+func queryFieldsOf(query string) *queryFields {
 	q := &queryFields{}
 	var err error
-	if q.values, err = url.ParseQuery(c.Request().URL.RawQuery); err != nil {
+	if q.values, err = url.ParseQuery(query); err != nil {
 		q.fault = &paramError{"query", "is not well-formed"}
 	}
 	return q

@@ -46,16 +46,20 @@ func (s *Server) searchCollections(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	query := in.text("query")
-	if !in.has("flags") && !slices.ContainsFunc(collectionFlagNames, in.has) {
-		in.want("flags")
-	}
-	b := bodyFields{in.object("flags"), in}
-	flags, page := collectionFlagsIn(b), pageIn(bodyFields{in, nil})
+	query, flags, page := collectionSearchIn(in)
 	if err := in.bad(); err != nil {
 		return err
 	}
 	return s.listCollections(c, p, flags, page, query)
+}
+
+// collectionSearchIn reads the body of a search, with the flags in an object of their own or beside the query.
+func collectionSearchIn(in *object) (string, collectionFlags, page) {
+	query := in.text("query")
+	if !in.has("flags") && !slices.ContainsFunc(collectionFlagNames, in.has) {
+		in.want("flags")
+	}
+	return query, collectionFlagsIn(bodyFields{in.object("flags"), in}), pageIn(bodyFields{in, nil})
 }
 
 // listCollections answers one page. Filters and sorting need only what auth remembers of the
