@@ -2,17 +2,20 @@ package auth
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/base64"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"davit/store"
 
+	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -103,4 +106,109 @@ func (empty) Token(context.Context, string) (store.Token, error) {
 
 func (empty) User(context.Context, string) (store.User, error) {
 	return store.User{}, fs.ErrNotExist
+}
+
+// FuzzBearer sends any token to a server with signing keys and an outside provider that has
+// keys: nobody gets in but with the one token that is good.
+func FuzzBearer(f *testing.F) {
+	st, err := store.Open(f.Context(), store.Options{Path: f.TempDir() + "/davit.db"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { st.Close() })
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	a := New(st, Options{Now: func() time.Time { return noon }, AllowPlainBasic: true, Secret: make([]byte, secretSize),
+		Provider: &Provider{Issuer: "https://outside.example", KeysURL: "http://127.0.0.1:1/", Audiences: []string{"davit"}}})
+	a.provider.keys = map[string]outsideKey{"k": {public, []string{EdDSA}}}
+	a.provider.fetched, a.provider.tried = noon, noon
+	user, err := st.CreateUser(f.Context(), store.User{Name: "ann"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	session, refresh, err := a.NewToken(store.Token{UserID: user.ID, Kind: store.TokenSession, Expires: noon.Add(time.Hour)})
+	if err == nil {
+		session, err = st.CreateToken(f.Context(), session)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	own, _, err := a.accessToken(f.Context(), user, session)
+	if err != nil {
+		f.Fatal(err)
+	}
+	sign := func(claims jwt.MapClaims) string {
+		t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
+		t.Header["kid"] = "k"
+		text, err := t.SignedString(private)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return text
+	}
+	outside := sign(jwt.MapClaims{"iss": "https://outside.example", "sub": "ann", "aud": "davit", "exp": noon.Add(time.Hour).Unix()})
+	good := map[string]bool{own: true, outside: true}
+	for _, s := range []string{own, outside, refresh, sign(jwt.MapClaims{"iss": "davit", "sub": "ann"}), "..", "a.b.c", "eyJhbGciOiJub25lIn0.e30.",
+		own[:len(own)-1], own + ".", "eyJhbGciOiJFZERTQSIsImtpZCI6ImsifQ.eyJpc3MiOiJodHRwczovL291dHNpZGUuZXhhbXBsZSJ9.AAAA"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Authorization"] = []string{"Bearer " + token}
+		for name, authenticate := range map[string]func(*http.Request) (store.Principal, error){"Authenticate": a.Authenticate, "AuthenticateDAV": a.AuthenticateDAV} {
+			p, err := authenticate(r)
+			if (err == nil) != good[strings.Trim(token, " ")] {
+				t.Errorf("%s of %q: %+v, %v", name, token, p, err)
+			}
+		}
+	})
+}
+
+// FuzzKeySet: of a set of keys only what verifies signatures is taken.
+func FuzzKeySet(f *testing.F) {
+	for _, s := range []string{`{"keys":[]}`, `{}`, `[]`, `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`,
+		`{"keys":[{"kty":"RSA","kid":"r","n":"AQAB","e":"AQAB"},{"kty":"EC","crv":"P-256","kid":"e","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		keys, _, err := parseKeySet(text)
+		if err != nil && len(keys) > 0 || len(keys) > maxKeys {
+			t.Errorf("%d keys, %v", len(keys), err)
+		}
+		for kid, k := range keys {
+			if kid == "" || k.public == nil || len(k.algorithms) == 0 {
+				t.Errorf("%q: %+v", kid, k)
+			}
+			for _, alg := range k.algorithms {
+				if alg == "none" || strings.HasPrefix(alg, "HS") {
+					t.Errorf("%q may be used with %s", kid, alg)
+				}
+			}
+		}
+	})
+}
+
+// FuzzScopes: what is read is written as it was, and allows nothing that it does not say.
+func FuzzScopes(f *testing.F) {
+	for _, s := range []string{"files:read", "files.collections:write all:read", "", "a", ":read", "a..b:read", "all.x:write", "files:read\nall:write"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		scopes, err := store.ParseScopes(text)
+		if err != nil {
+			return
+		}
+		again, err := store.ParseScopes(scopes.String())
+		if err != nil || !slices.Equal(scopes, again) {
+			t.Errorf("%q is %v, and again %v, %v", text, scopes, again, err)
+		}
+		if scopes != nil && scopes.Contain(nil) && !strings.Contains(text, "all:write") {
+			t.Errorf("%q is everything", text)
+		}
+		if scopes != nil && scopes.Allow("davit.tokens", true) && !strings.Contains(text, "all:write") && !strings.Contains(text, "davit") {
+			t.Errorf("%q allows davit.tokens", text)
+		}
+	})
 }
