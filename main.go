@@ -39,6 +39,8 @@ type cli struct {
 	Folder  server.FolderCommands  `cmd:"" help:"Manage the folders."`
 	Project server.ProjectCommands `cmd:"" help:"Manage the projects and their members."`
 	Group   server.GroupCommands   `cmd:"" help:"Manage the groups of projects."`
+	Lock    server.LockCommands    `cmd:"" help:"Show and remove WebDAV locks."`
+	Audit   server.AuditCommand    `cmd:"" help:"Show who did what."`
 	Check   server.CheckCommand    `cmd:"" help:"Compare the database with the disk; exit 1 if they differ."`
 	Version version                `cmd:"" help:"Print the version."`
 }

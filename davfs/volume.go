@@ -146,6 +146,15 @@ func (v *volume) free() (int64, error) {
 	return max(0, free-v.promised.Load()), nil
 }
 
+// total is the size of the file system, in bytes.
+func (v *volume) total() int64 {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(v.filesDir.Fd()), &st); err != nil {
+		return 0
+	}
+	return int64(min(st.Blocks, (1<<63-1)/uint64(st.Bsize))) * st.Bsize
+}
+
 // tempName is a name for staging or trash that nobody else uses.
 func tempName() string { return rand.Text() }
 

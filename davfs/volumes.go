@@ -151,6 +151,7 @@ func (v *volume) show(path string) string {
 type VolumeStats struct {
 	Dir      string // of the volume; "" is the data directory
 	Free     int64  // bytes that it has left for us; -1 if it does not say
+	Total    int64  // bytes that it has
 	Promised int64  // bytes of unfinished uploads that are still to come
 }
 
@@ -162,7 +163,7 @@ func (d *FS) Volumes() []VolumeStats {
 		if err != nil {
 			free = -1
 		}
-		all[i] = VolumeStats{Dir: v.label, Free: free, Promised: v.promised.Load()}
+		all[i] = VolumeStats{Dir: v.label, Free: free, Total: v.total(), Promised: v.promised.Load()}
 	}
 	return all
 }

@@ -27,6 +27,26 @@ func (s *Server) adminRoutes(e *echo.Echo) {
 	e.GET("/api/davit/users/:user", s.as(s.user))
 	e.PATCH("/api/davit/users/:user", s.as(s.changeUser))
 	e.DELETE("/api/davit/users/:user", s.as(s.deleteUser))
+
+	e.GET("/api/davit/folders", s.as(s.allFolders))
+	e.GET("/api/davit/folders/:id", s.as(s.oneFolder))
+	e.PATCH("/api/davit/folders/:id", s.as(s.changeFolder))
+	e.DELETE("/api/davit/folders/:id", s.as(s.removeFolder))
+	e.POST("/api/davit/folders/:id/scan", s.as(s.scanFolder))
+	e.POST("/api/davit/folders/:id/restore", s.as(s.restoreFolder))
+	e.POST("/api/davit/folders/:id/owner", s.as(s.giveFolder))
+
+	e.GET("/api/davit/folders/:id/locks", s.as(s.folderLocks))
+	e.DELETE("/api/davit/folders/:id/locks/:token", s.as(s.breakLock))
+	e.GET("/api/davit/locks", s.as(s.allLocks))
+
+	e.GET("/api/davit/folders/:id/audit", s.as(s.folderAudit))
+	e.GET("/api/davit/audit", s.as(s.audit))
+	e.GET("/api/davit/audit/export", s.as(s.exportAudit))
+
+	e.GET("/api/davit/status", s.as(s.showStatus))
+	e.GET("/api/davit/check", s.as(s.showCheck))
+	e.POST("/api/davit/check", s.as(s.startCheck))
 }
 
 // administrator refuses all others. A token that is narrowed administers nothing, whoever's it is (D30).

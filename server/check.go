@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"davit/auth"
@@ -69,33 +68,12 @@ func (c *CheckCommand) Run(e *Env) error {
 	})
 }
 
-// checkBeside looks again at what differed: beside a running server a difference
-// counts if it stays the same, for folders that are written to differ all the
-// time. To repair one, the server counts again; other faults wait until it is stopped.
+// checkBeside looks again at what differed, because a server runs. To repair a difference,
+// that counts again; other faults wait until it is stopped.
 func (c *CheckCommand) checkBeside(ctx context.Context, e *Env, st *store.Store, files *davfs.FS, before []davfs.Finding) ([]davfs.Finding, error) {
-	found, moving := []davfs.Finding{}, before
-	for range settleRounds {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(settle):
-		}
-		now, err := findings(ctx, files, false)
-		if err != nil {
-			return nil, err
-		}
-		found, moving = []davfs.Finding{}, nil
-		for _, f := range now {
-			if slices.Contains(before, f) {
-				found = append(found, f)
-			} else {
-				moving = append(moving, f)
-			}
-		}
-		if len(moving) == 0 {
-			break
-		}
-		before = now
+	found, moving, err := settled(ctx, settle, files, before)
+	if err != nil {
+		return nil, err
 	}
 	for _, f := range moving {
 		fmt.Fprintf(e.Stderr, "davit: folder %s is in use and was not checked\n", f.FolderID)

@@ -53,7 +53,7 @@ func (e *Env) make(fn func(ctx context.Context, st *store.Store, a *auth.Auth) e
 		return err
 	}
 	defer st.Close()
-	return fn(e.Context, st, auth.New(st, auth.Options{}))
+	return fn(store.WithActor(e.Context, commandActor()), st, auth.New(st, auth.Options{}))
 }
 
 // print writes v as one JSON document.

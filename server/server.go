@@ -64,6 +64,12 @@ type Server struct {
 
 	metrics metrics
 
+	checks  checks
+	started time.Time
+	work    context.Context // of jobs that outlive their request; ends with Run
+	endWork context.CancelFunc
+	jobs    sync.WaitGroup
+
 	stopping atomic.Bool
 	running  sync.WaitGroup // requests
 }
@@ -80,6 +86,8 @@ func New(dataDir string, cfg *Config, p Parts) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.started, s.checks.pause = time.Now(), settle
+	s.work, s.endWork = context.WithCancel(context.Background())
 	s.limits = newRateLimit(cfg.RateLimit, s.now)
 	s.links = links{sealer: s.auth.Sealer, now: s.now}
 	s.shown = showProducts(s.products)
@@ -225,6 +233,9 @@ func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	background.Go(func() { s.follow(work) })
+	background.Go(func() { s.pruneAudit(work) })
+	defer s.jobs.Wait()
+	defer s.endWork()
 	defer background.Wait()
 	defer stopWork()
 

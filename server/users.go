@@ -292,6 +292,9 @@ func (s *Server) changeUser(c echo.Context, p store.Principal) error {
 	if u, err = s.store.ChangeUser(c.Request().Context(), u.ID, change); err != nil {
 		return userFault(err)
 	}
+	if change.MaxBytes != nil || change.MaxFiles != nil {
+		s.reconcile(c) // open folders have limits from here
+	}
 	if password != nil && u.Name == adminName { // the file would be a lie now (D26)
 		if err := os.Remove(filepath.Join(s.dataDir, passwordFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			s.log.Error("remove the first password", "error", err)
@@ -340,6 +343,7 @@ func (s *Server) deleteUser(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
+	s.reconcile(c) // locks, and folders that are deleted with the user
 	return c.NoContent(http.StatusNoContent)
 }
 
