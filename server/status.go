@@ -25,7 +25,7 @@ type statusView struct {
 	Uptime   int64        `json:"uptimeSeconds"`
 	Ready    bool         `json:"ready"`
 	Problems []string     `json:"problems"` // why it is not ready, and what is wrong else
-	Database databaseView   `json:"database"`
+	Database databaseView `json:"database"`
 	Volumes  []volumeView `json:"volumes"`
 	Counts   countsView   `json:"counts"`
 	Locks    int64        `json:"locks"`
