@@ -1,7 +1,10 @@
 package davfs
 
 import (
+	"math"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"davit/store"
 )
@@ -34,4 +37,22 @@ func (d *FS) LastKnown(row store.Folder) (u Usage, used time.Time, err error) {
 		free = min(free, left)
 	}
 	return l.usage(free), used, err
+}
+
+// VolumeOf tells about the volume of a product, and how large its file system is; 0 where that is not known.
+func (d *FS) VolumeOf(p *store.Product) (v VolumeStats, total int64) {
+	vol := d.volumes.byDir[p.Volume]
+	if vol == nil {
+		vol = d.volumes.all[0]
+	}
+	free, err := vol.free()
+	if err != nil {
+		free = -1
+	}
+	v = VolumeStats{Dir: vol.label, Free: free, Promised: vol.promised.Load()}
+	var st unix.Statfs_t
+	if unix.Fstatfs(int(vol.filesDir.Fd()), &st) == nil && st.Blocks <= math.MaxInt64/uint64(st.Bsize) {
+		total = int64(st.Blocks) * int64(st.Bsize)
+	}
+	return v, total
 }

@@ -13,6 +13,9 @@ import (
 
 // recover finishes or undoes what a crash left half done. Nothing runs yet.
 func (d *FS) recover(ctx context.Context) error {
+	if err := d.dropBegunClones(ctx); err != nil {
+		return err
+	}
 	intents, err := d.st.Intents(ctx)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"davit/store"
@@ -499,7 +500,7 @@ func (x *transfer) buildTree(ctx context.Context, c *copying, src Info, shallow 
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			rel := name[len(x.name)+1:]
+			rel := strings.TrimPrefix(name[len(x.name):], "/") // of the root too, which has no name
 			if err := c.reserveFile(); err != nil {
 				return err
 			}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -130,26 +129,23 @@ func (s *Server) managed(v *vcall, r store.Rights, do string) (store.Mount, erro
 	if err != nil {
 		return m, err
 	}
+	return m, mayManage(m, r, do)
+}
+
+func mayManage(m store.Mount, r store.Rights, do string) error {
 	if !m.Rights.Has(r) {
-		return m, fmt.Errorf("%w: you may not %s this folder", fs.ErrPermission, do)
+		return fmt.Errorf("%w: you may not %s this folder", fs.ErrPermission, do)
 	}
-	return m, nil
+	return nil
 }
-
-// hostOf is what the API calls the storage of a folder.
-func (s *Server) hostOf(f store.Folder) string {
-	if f.Product == "" {
-		return defaultHost
-	}
-	return f.Product
-}
-
-const defaultHost = "local"
 
 // listVFolders answers with a bare list: the caller's folders, and what others share.
 func (s *Server) listVFolders(v *vcall) error {
 	if all, _ := v.in.flag("all"); all {
 		v.in.refuse("all", "is not possible: this call shows your own view")
+	}
+	if deleted, _ := v.in.flag("deleted"); deleted {
+		return s.listTrashed(v)
 	}
 	if err := v.in.bad(); err != nil {
 		return err
@@ -192,9 +188,19 @@ func (s *Server) listVFolders(v *vcall) error {
 // the caller is a member of; with manage, in which the caller may make folders.
 func (s *Server) groupOf(v *vcall, manage bool) (store.Membership, error) {
 	field := v.in.called("group_id", "groupId", "group")
-	name, given := v.in.optText(field)
-	if err := v.in.bad(); err != nil || !given || name == "" {
+	name, _ := v.in.optText(field)
+	if err := v.in.bad(); err != nil {
 		return store.Membership{}, err
+	}
+	if fixed := v.p.Workspace(name); manage && fixed != name {
+		// The caller's token acts in one workspace alone.
+		if name != "" {
+			return store.Membership{}, fmt.Errorf("%w: this token makes folders in its own workspace alone", fs.ErrPermission)
+		}
+		name = fixed
+	}
+	if name == "" {
+		return store.Membership{}, nil
 	}
 	ctx := v.Request().Context()
 	unknown := &paramError{field, "you are in no project of this ID or title"}
@@ -236,11 +242,9 @@ func (s *Server) createVFolder(v *vcall) error {
 		Folder: store.Folder{OwnerID: v.p.UserID, Title: name, MaxBytes: store.Default, MaxFiles: store.Default},
 	}
 	if host, given := v.in.optWord("host", "folder_host"); given && host != "" {
-		n.Product = s.productOf(v.in, "host", host)
+		n.Product = s.productNamed(v.in, v.in.called("host", "folder_host"), host)
 	}
-	if quota, given := v.in.size("quota"); given && quota > 0 {
-		n.MaxBytes = quota
-	}
+	quota, _ := v.in.size("quota")
 	s.vfolderOptions(v.in, &n)
 	group, err := s.groupOf(v, true) // asks in.bad
 	if err != nil {
@@ -248,6 +252,11 @@ func (s *Server) createVFolder(v *vcall) error {
 	}
 	if err := s.mayMake(v, &n, group); err != nil {
 		return err
+	}
+	if quota > 0 {
+		if n.MaxBytes, err = s.cappedQuota(v, n.Folder, quota); err != nil {
+			return err
+		}
 	}
 	f, err := s.files.CreateFolder(v.Request().Context(), n)
 	if err != nil {
@@ -283,7 +292,7 @@ func (s *Server) mayMake(v *vcall, n *store.NewFolder, group store.Membership) e
 	if group.ID == "" {
 		n.MemberRights = 0
 		var err error
-		n.MaxFolders, err = s.maxFolders(ctx, v.p)
+		n.MaxFolders, err = s.maxFolders(ctx, v.p.UserID)
 		return err
 	}
 	if strings.HasPrefix(n.Title, ".") && n.Title != ".local" {
@@ -298,18 +307,28 @@ func (s *Server) mayMake(v *vcall, n *store.NewFolder, group store.Membership) e
 
 // showMade answers with a folder that was just made.
 func (s *Server) showMade(v *vcall, id string) error {
-	m, err := s.auth.Mount(v.Request().Context(), v.p, id)
-	if errors.Is(err, fs.ErrNotExist) { // an administrator made it for a project that he is not in
-		m.Folder, err = s.store.Folder(v.Request().Context(), id)
-	}
+	m, err := s.madeMount(v.Request().Context(), v.p, id)
 	if err != nil {
-		return hide(err)
+		return err
 	}
 	u, err := s.files.Usage(v.Request().Context(), m.Folder)
 	if err != nil {
 		return err
 	}
 	return v.JSON(http.StatusCreated, s.vfolderOf(m, u, v.p))
+}
+
+// madeMount is a folder that p has just made, as p sees it; as its row is if p made it for a project and
+// is not in that.
+func (s *Server) madeMount(ctx context.Context, p store.Principal, id string) (store.Mount, error) {
+	m, err := s.auth.Mount(ctx, p, id)
+	if errors.Is(err, fs.ErrNotExist) {
+		m.Folder, err = s.store.Folder(ctx, id)
+	}
+	if err != nil {
+		return m, hide(err)
+	}
+	return m, nil
 }
 
 // freeName refuses a name that a folder which p sees has, other than the folder except: by names
@@ -325,14 +344,6 @@ func (s *Server) freeName(ctx context.Context, p store.Principal, name, except s
 		}
 	}
 	return nil
-}
-
-// productOf is the storage product that a client calls host, or refuses the field.
-func (s *Server) productOf(in *vparams, field, host string) string {
-	if host != defaultHost {
-		in.refuse(field, "there is no such host; see /folders/_/hosts")
-	}
-	return ""
 }
 
 // showVFolder shows a folder with its usage of this moment.
@@ -355,6 +366,9 @@ func (s *Server) renameVFolder(v *vcall) error {
 		return err
 	}
 	ctx := v.Request().Context()
+	if err := s.files.MayManage(ctx, m.Folder.Product, store.OpRename); err != nil {
+		return err
+	}
 	if err := s.freeName(ctx, v.p, name, m.Folder.ID); err != nil {
 		return err
 	}
@@ -370,37 +384,4 @@ func (v *vcall) done(status int) error {
 		return v.NoContent(status)
 	}
 	return v.JSON(http.StatusOK, map[string]string{"msg": ""})
-}
-
-// trashVFolder hides a folder at once on every door, and keeps it for a while (D23).
-func (s *Server) trashVFolder(v *vcall) error {
-	force, _ := v.in.flag("force")
-	if err := v.in.bad(); err != nil {
-		return err
-	}
-	m, err := s.managed(v, store.Remove, "delete")
-	if err != nil {
-		return err
-	}
-	return s.trash(v, m, force)
-}
-
-// errInUse is a deletion of what somebody is working in.
-var errInUse = errors.New("the folder was used over WebDAV in the last 5 minutes")
-
-// inUseFor is how long a folder is in use after its last request over WebDAV (D23).
-const inUseFor = 5 * time.Minute
-
-func (s *Server) trash(v *vcall, m store.Mount, force bool) error {
-	remove := s.files.TrashFolder
-	switch used := s.files.LastDAVUse(m.Folder.ID); {
-	case force:
-		remove = s.files.DeleteFolder
-	case s.now().Sub(used) < inUseFor:
-		return errInUse
-	}
-	if err := remove(v.Request().Context(), m.Folder.ID); err != nil {
-		return err
-	}
-	return v.NoContent(http.StatusNoContent)
 }

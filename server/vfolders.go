@@ -39,7 +39,7 @@ func (s *Server) createFolder(c echo.Context, p store.Principal) error {
 	if p.Narrowed() || p.ReadOnly {
 		return fmt.Errorf("%w: this token cannot make folders", fs.ErrPermission) // D30
 	}
-	limit, err := s.maxFolders(c.Request().Context(), p)
+	limit, err := s.maxFolders(c.Request().Context(), p.UserID)
 	if err != nil {
 		return err
 	}
@@ -56,9 +56,9 @@ func (s *Server) createFolder(c echo.Context, p store.Principal) error {
 	return c.JSON(http.StatusCreated, map[string]string{"folderId": f.ID})
 }
 
-// maxFolders is how many folders p's user may have; 0 is any number.
-func (s *Server) maxFolders(ctx context.Context, p store.Principal) (int64, error) {
-	owner, err := s.store.User(ctx, p.UserID)
+// maxFolders is how many folders a user may have; 0 is any number.
+func (s *Server) maxFolders(ctx context.Context, userID string) (int64, error) {
+	owner, err := s.store.User(ctx, userID)
 	if err != nil {
 		return 0, fmt.Errorf("owner of the new folder: %w", hide(err))
 	}

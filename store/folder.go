@@ -602,3 +602,49 @@ func (s *Store) SaveUsage(ctx context.Context, all []FolderUsage) error {
 		return nil
 	})
 }
+
+// ChangeOwner gives a personal folder to another user, with all that is in it and its access list, in which the new
+// owner has no entry any more. The old one keeps no right. fs.ErrNotExist for an unknown or deleted folder and an unknown user,
+// fs.ErrInvalid for a project's folder; fs.ErrExist and ErrTooMany as CreateFolder.
+func (s *Store) ChangeOwner(ctx context.Context, folderID, ownerID string, uniqueTitle bool, maxFolders int64) error {
+	return named(s.write(ctx, announced, func(t tx) error {
+		f, err := t.livingFolder(folderID)
+		if err != nil {
+			return err
+		}
+		u, err := t.user(ownerID)
+		if err != nil {
+			return named(convert(err), "user", ownerID)
+		}
+		if err := t.touchFolder(folderID); err != nil {
+			return err
+		}
+		t.touch(TouchUser, f.OwnerID, ownerID)
+		if f.ProjectID != "" {
+			return explain(fs.ErrInvalid, "the folder belongs to a project")
+		}
+		if f.OwnerID == ownerID {
+			return nil
+		}
+		all, same, err := t.countTitles(ownerID, "", f.Title)
+		if err != nil {
+			return err
+		}
+		if uniqueTitle && same > 0 {
+			return explain(fs.ErrExist, "%s has a folder %q already", u.Name, f.Title)
+		}
+		if maxFolders > 0 && all >= maxFolders {
+			return explain(ErrTooMany, "%s has %d of at most %d folders", u.Name, all, maxFolders)
+		}
+		for _, query := range []string{
+			`UPDATE folders SET owner_id = $2 WHERE id = $1`,
+			`DELETE FROM grants WHERE folder_id = $1 AND user_id = $2`,
+			`UPDATE invitations SET state = 'canceled' WHERE folder_id = $1 AND state = 'pending' AND $2 <> ''`, // their inviter has nothing to give
+		} {
+			if _, err := t.exec(query, folderID, ownerID); err != nil {
+				return err
+			}
+		}
+		return t.note(ctx, event{action: "folder.owner", folder: folderID, subject: u.Name, detail: map[string]string{"from": f.OwnerName}})
+	}), "folder", folderID)
+}

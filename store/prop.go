@@ -156,36 +156,40 @@ func (s *Store) SetProps(ctx context.Context, folderID, path string, id Identity
 // fs.ErrNotExist if the destination's folder is gone.
 func (s *Store) CopyProps(ctx context.Context, srcFolder, srcPath, dstFolder, dstPath string, ids map[string]Identity, deep bool) error {
 	return named(s.write(ctx, relaxed, func(t tx) error {
-		type copied struct {
-			path string
-			Prop
-		}
-		where := ` folder_id = $1 AND path = $2`
-		if deep {
-			where = under(srcPath)
-		}
-		// All are read before any is removed: the paths may lie in one another.
-		all, err := collect[copied](t.query(`SELECT path, space, name, xml FROM props WHERE`+where,
-			srcFolder, srcPath))(func(r row) (c copied, err error) {
-			err = r.Scan(&c.path, &c.Space, &c.Name, &c.XML)
-			return c, err
-		})
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(`DELETE FROM props WHERE`+under(dstPath), dstFolder, dstPath); err != nil {
-			return err
-		}
-		for _, c := range all {
-			path := rebase(c.path, srcPath, dstPath)
-			if id, ok := ids[path]; ok {
-				if _, err := t.exec(insertProp, dstFolder, path, c.Space, c.Name, c.XML, int64(id.Ino), id.Birth); err != nil {
-					return err
-				}
+		return t.copyProps(srcFolder, srcPath, dstFolder, dstPath, ids, deep)
+	}), "folder", dstFolder)
+}
+
+func (t tx) copyProps(srcFolder, srcPath, dstFolder, dstPath string, ids map[string]Identity, deep bool) error {
+	type copied struct {
+		path string
+		Prop
+	}
+	where := ` folder_id = $1 AND path = $2`
+	if deep {
+		where = under(srcPath)
+	}
+	// All are read before any is removed: the paths may lie in one another.
+	all, err := collect[copied](t.query(`SELECT path, space, name, xml FROM props WHERE`+where,
+		srcFolder, srcPath))(func(r row) (c copied, err error) {
+		err = r.Scan(&c.path, &c.Space, &c.Name, &c.XML)
+		return c, err
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM props WHERE`+under(dstPath), dstFolder, dstPath); err != nil {
+		return err
+	}
+	for _, c := range all {
+		path := rebase(c.path, srcPath, dstPath)
+		if id, ok := ids[path]; ok {
+			if _, err := t.exec(insertProp, dstFolder, path, c.Space, c.Name, c.XML, int64(id.Ino), id.Birth); err != nil {
+				return err
 			}
 		}
-		return nil
-	}), "folder", dstFolder)
+	}
+	return nil
 }
 
 // rebase turns a path at or below from into the like path at or below to.
