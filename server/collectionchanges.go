@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"davit/davfs"
 	"davit/store"
 
 	"github.com/labstack/echo/v4"
@@ -251,6 +252,9 @@ func (s *Server) createCollections(c echo.Context, p store.Principal) error {
 	if refused.err != nil {
 		return refused.err
 	}
+	if err := s.roomFor(ctx, news); err != nil {
+		return err
+	}
 	made, err := s.files.CreateFolders(ctx, news)
 	if s.cfg.UniqueTitles && errors.Is(err, fs.ErrExist) {
 		return &refusal{status: 400, why: "Cannot create drive with existing drive name", err: err}
@@ -263,6 +267,23 @@ func (s *Server) createCollections(c echo.Context, p store.Principal) error {
 		answer[i].ID = f.ID
 	}
 	return answerJSON(c, responses[idOnly]{answer})
+}
+
+// roomFor refuses new folders, all of one workspace, of a category in which it is full: nothing could be put into them.
+func (s *Server) roomFor(ctx context.Context, news []store.NewFolder) error {
+	categories, err := s.files.WorkspaceUsage(ctx, news[0].WorkspaceID())
+	if err != nil {
+		return err
+	}
+	for i, n := range news {
+		key := s.productFor(n.Folder).CategoryKey()
+		for _, c := range categories {
+			if taken := c.Bytes + c.Reserved; c.Category == key && c.MaxBytes > 0 && taken >= c.MaxBytes {
+				return &store.ItemError{Item: i, Err: &davfs.LimitError{Kind: davfs.LimitWorkspace, Limit: c.MaxBytes, Used: taken, Wanted: 1}}
+			}
+		}
+	}
+	return nil
 }
 
 // deleteCollections hides folders at once on every door; they can be restored for a while (D23).

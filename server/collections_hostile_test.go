@@ -416,3 +416,31 @@ func TestD33_UsageOfClosedFolders(t *testing.T) {
 		t.Errorf("usage %+v, %v; %d folders are open", all, err, files.Stats().Folders)
 	}
 }
+
+// A workspace without room in a category gets no folder there (402), and gets one again once there is room.
+func TestUCL9_WorkspaceWithoutRoom(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ann, bob := h.portal("ann"), h.portal("bob")
+	p := ann.project("P", nil)
+	if err := h.files.SetWorkspaceLimit(t.Context(), ann.user.ID, "davit/standard", 10); err != nil {
+		t.Fatal(err)
+	}
+	ann.drive("first")
+	if a := ann.call("PUT", "/dav/first/f", "1234567890"); a.status != 201 {
+		t.Fatalf("PUT: %d %s", a.status, a.body)
+	}
+	if u := ann.browse("").Items[0].Status.Usage; u.Bytes != 10 || u.Available != 0 {
+		t.Errorf("usage %+v", u)
+	}
+	e := ann.refused(402, "POST", "", bulk(driveSpec("second")), "items[0]", "limit of 10 bytes")
+	if e.ErrorCode == nil || *e.ErrorCode != codeQuota {
+		t.Errorf("errorCode %v", e.ErrorCode)
+	}
+	ann.drive("in the project", p)
+	bob.drive("bob's")
+	if a := ann.call("DELETE", "/dav/first/f", ""); a.status != 204 {
+		t.Fatalf("DELETE: %d", a.status)
+	}
+	ann.drive("second")
+}
