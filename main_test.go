@@ -557,3 +557,81 @@ func TestSettingsFile(t *testing.T) {
 		t.Errorf("a second folder: %d, want 406", got)
 	}
 }
+
+// Tokens with all that narrows them, sessions, and keys of access tokens, beside a server.
+func TestTokensAndSessionsByCommand(t *testing.T) {
+	s := newShell(t)
+	r := s.serve()
+	s.must("secret\n", "user", "add", "ann", "--password-stdin")
+	var one, two struct{ ID string }
+	s.json(&one, "folder", "add", "one", "--user", "ann", "--json")
+	s.json(&two, "folder", "add", "two", "--user", "ann", "--json")
+	var token struct{ ID, Token string }
+	s.json(&token, "token", "add", "--user", "ann", "--folder", "one", "--folder", two.ID+":ro", "--scope", "webdav:write", "--title", "laptop, of ann", "--expires", "30d", "--json")
+	r.within("a new token", func() bool { return r.status("PUT", "/dav/one/a", "", token.Token, "x") == 201 })
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{{"PROPFIND", "/dav/two/", 207}, {"PUT", "/dav/two/a", 403}, {"GET", "/folders", 403}, {"GET", "/api/files/collections/browse", 401}} {
+		if got := r.status(c.method, c.path, "", token.Token, ""); got != c.status {
+			t.Errorf("%s %s: %d, want %d", c.method, c.path, got, c.status)
+		}
+	}
+	if out := s.must("", "token", "list", "--user", "ann"); !strings.Contains(out, "laptop, of ann") || !strings.Contains(out, two.ID+":ro") || !strings.Contains(out, "webdav:write") {
+		t.Errorf("token list:\n%s", out)
+	}
+	for _, args := range []string{"--scope files", "--scope nothing:read", "--folder none", "--folder one --folder one"} {
+		if code, _, errs := s.run("", append([]string{"token", "add", "--user", "ann"}, strings.Fields(args)...)...); code != 1 || errs == "" {
+			t.Errorf("token add %s: exit %d, %s", args, code, errs)
+		}
+	}
+
+	signIn := func() (refresh, access string) {
+		t.Helper()
+		res, err := http.Post(r.url+"/auth/loginServer", "application/json", strings.NewReader(`{"username":"ann","password":"secret","service":"x"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var in struct{ RefreshToken, AccessToken string }
+		if err := json.NewDecoder(res.Body).Decode(&in); err != nil || res.StatusCode != 200 {
+			t.Fatalf("sign in: %d, %v", res.StatusCode, err)
+		}
+		return in.RefreshToken, in.AccessToken
+	}
+	refresh, access := signIn()
+	_, other := signIn()
+	old := s.must("", "jwt", "list")
+	kid := strings.TrimSpace(s.must("", "jwt", "rotate"))
+	if list := s.must("", "jwt", "list"); !strings.Contains(list, kid) || strings.Contains(old, kid) {
+		t.Errorf("jwt list:\n%s", list)
+	}
+	r.within("the new key", func() bool {
+		res, err := http.Get(r.url + "/auth/jwks.json")
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		return strings.Contains(string(body), kid)
+	})
+	if got := r.status("GET", "/folders", "", access, ""); got != 200 {
+		t.Errorf("an access token of the old key: %d", got)
+	}
+	list := s.must("", "session", "list", "--user", "ann")
+	if strings.Count(list, "Go-http-client") != 2 || strings.Contains(list, refresh) {
+		t.Errorf("session list:\n%s", list)
+	}
+	s.must("", "session", "rm", refresh[2:18])
+	r.within("the end of a session", func() bool { return r.status("GET", "/folders", "", access, "") == 401 })
+	if got := r.status("GET", "/folders", "", other, ""); got != 200 {
+		t.Errorf("the other session: %d", got)
+	}
+	if out := s.must("", "session", "rm", "--user", "ann"); out != "1 ended\n" {
+		t.Errorf("session rm --user: %q", out)
+	}
+	r.within("the end of all", func() bool { return r.status("GET", "/folders", "", other, "") == 401 })
+	if code, _, errs := s.run("", "session", "rm", token.ID); code != 1 || !strings.Contains(errs, "no session") {
+		t.Errorf("session rm of a token: exit %d, %s", code, errs)
+	}
+}

@@ -140,6 +140,8 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		{"public-url: files.example.org", `davit.yaml:1: "files.example.org" is not a URL`},
 		{"allow-plain-basic: perhaps", `davit.yaml:1: `},
 		{"listen: [", `davit.yaml`},
+		{"oidc:\n  jwks: x", `:2: unknown key "oidc.jwks"`},
+		{"oidc-issuer: x", `:1: unknown key "oidc.issuer"`},
 		{`dav: {refuse-name: "[x"}`, `davit.yaml:1: "[x" is not a pattern`},
 	} {
 		t.Run(c.file, func(t *testing.T) {
@@ -152,7 +154,25 @@ func TestBadSettingsAreNamed(t *testing.T) {
 			}
 		})
 	}
+	for _, flags := range []string{
+		"--oidc-issuer=https://a.example", "--oidc-jwks-url=https://a.example", "--oidc-jwks-url=https://a.example --oidc-issuer=x",
+		"--oidc-jwks-url=http://a.example --oidc-issuer=x --oidc-audience=y", "--oidc-jwks-url=file:///etc/passwd --oidc-issuer=x --oidc-audience=y",
+		"--oidc-jwks-url=https://u:p@a.example --oidc-issuer=x --oidc-audience=y", "--oidc-jwks-url=https://a.example --oidc-issuer=davit --oidc-audience=y",
+	} {
+		t.Run(flags, func(t *testing.T) {
+			if _, err := parse(strings.Fields(flags)...); err == nil || !strings.Contains(err.Error(), "--oidc-") {
+				t.Errorf("got %v, want it to name a flag", err)
+			}
+		})
+	}
+	for _, flags := range []string{"--oidc-jwks-url=https://a.example --oidc-issuer=x --oidc-audience=y", "--oidc-jwks-url=http://[::1]:9/keys --oidc-issuer=x --oidc-audience=y --oidc-audience=z"} {
+		if _, err := parse(strings.Fields(flags)...); err != nil {
+			t.Errorf("%s: %v", flags, err)
+		}
+	}
 	for _, c := range []struct{ flag, want string }{
+		{"--session-idle=0s", "--session-idle"},
+		{"--jwt-algorithm=none", "--jwt-algorithm"},
 		{"--listen=8080", "--listen"},
 		{"--tls-cert=x", "--tls-key"},
 		{"--rate-limit=-1", "--rate-limit"},

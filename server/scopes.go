@@ -26,7 +26,8 @@ import (
 //	/v2/folder/create               vfolders.create
 //	/metrics                        metrics
 //
-// GET, HEAD, and calls whose last word begins with browse, retrieve or search read.
+// GET, HEAD, and calls whose last word begins with browse, retrieve, search or download read,
+// as do those that make links to read by.
 func scopeOf(method, route string) store.Scope {
 	var name []string
 	for word := range strings.SplitSeq(route, "/") {
@@ -51,7 +52,7 @@ func scopeOf(method, route string) store.Scope {
 	if method == http.MethodGet || method == http.MethodHead {
 		scope.Write = false
 	} else if len(name) > 1 && method == http.MethodPost {
-		for _, verb := range []string{"browse", "retrieve", "search"} {
+		for _, verb := range []string{"browse", "retrieve", "search", "download", "archive", "request-download"} {
 			if strings.HasPrefix(name[len(name)-1], verb) {
 				scope.Write = false
 			}
@@ -61,7 +62,7 @@ func scopeOf(method, route string) store.Scope {
 }
 
 // fileRoutes are those under /api/davit that are about files of folders.
-var fileRoutes = [...]string{"uploads", "archive", "download"}
+var fileRoutes = [...]string{"uploads", "chunked", "archive", "download"}
 
 // isVersion says whether a segment of a path is v1, v2, ….
 func isVersion(word string) bool {
