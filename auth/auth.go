@@ -45,6 +45,7 @@ type records interface {
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
 	TouchTokens(ctx context.Context, used map[string]store.Used) error
 	CreateUser(ctx context.Context, u store.User) (store.User, error)
+	NoteSlowed(ctx context.Context, all []store.Slowed) error
 	ChangePasswordHash(ctx context.Context, userID, old, hash, keep string) error
 	CreateToken(ctx context.Context, k store.Token) (store.Token, error)
 	DeleteToken(ctx context.Context, id string) error
@@ -130,6 +131,7 @@ type Auth struct {
 
 	passwords *passwords
 	guard     *guard
+	slowed    slowedNotes
 	verified  *verified
 	flight    singleflight.Group
 	replays   replays
@@ -390,6 +392,7 @@ func (a *Auth) Flush(ctx context.Context) error {
 			}
 		}
 	}
+	errs = append(errs, a.slowed.flush(ctx, a.records.NoteSlowed))
 	return errors.Join(errs...)
 }
 

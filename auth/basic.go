@@ -85,7 +85,7 @@ func (a *Auth) verifyBasic(ctx context.Context, sum digest, text string, addr ne
 	}
 	if !good {
 		if !before {
-			a.guard.failed(account, addr)
+			a.wrongPassword(account, addr, name)
 		}
 		a.verified.refuse(sum, user.ID, epoch, a.now())
 		return nil, store.ErrUnauthenticated
@@ -95,4 +95,11 @@ func (a *Auth) verifyBasic(ctx context.Context, sum digest, text string, addr ne
 	e.hash = user.PasswordHash
 	a.verified.put(sum, e)
 	return e, nil
+}
+
+// wrongPassword counts one, and has the audit told if that slows the next.
+func (a *Auth) wrongPassword(account digest, addr netip.Addr, name string) {
+	if a.guard.failed(account, addr) {
+		a.slowed.add(addr, name, a.now())
+	}
 }

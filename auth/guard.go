@@ -136,8 +136,8 @@ func (g *guard) count(m mark) int {
 	return n
 }
 
-// failed counts a wrong password.
-func (g *guard) failed(account digest, addr netip.Addr) {
+// failed counts a wrong password, and says whether that begins to slow the address or the account.
+func (g *guard) failed(account digest, addr netip.Addr) (slows bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, m := range []mark{{account, addr}, {addr: addr}, {account: account}} {
@@ -146,10 +146,14 @@ func (g *guard) failed(account digest, addr netip.Addr) {
 			evict(g.failures, maxMarks)
 		}
 		g.failures[m] = failures{count: min(n+1, guardMost), last: g.now()}
+		if n+1 == guardFree && m != (mark{account, addr}) {
+			slows = true
+		}
 		if n+1 == guardFree && m == (mark{addr: addr}) {
 			g.log.Warn("sign-ins are slowed after wrong passwords", "address", addr)
 		}
 	}
+	return slows
 }
 
 // succeeded makes addr a home of account.

@@ -74,7 +74,7 @@ func (a *Auth) password(ctx context.Context, name, password string, r *http.Requ
 		return store.User{}, err
 	}
 	if !good {
-		a.guard.failed(account, addr)
+		a.wrongPassword(account, addr, name)
 		return store.User{}, store.ErrUnauthenticated
 	}
 	a.guard.succeeded(account, addr)

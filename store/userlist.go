@@ -47,7 +47,7 @@ func (s *Store) SearchUsers(ctx context.Context, query, after string, limit int)
 	return collect[User](s.reads.QueryContext(ctx, searchUsers, after, query, limit))(scanUser)
 }
 
-const completeUser = `SELECT name FROM users WHERE folded >= $1 AND folded < $2 ORDER BY folded, name LIMIT $3`
+const completeUser = `SELECT name FROM users WHERE folded >= $1 AND folded < $2 ORDER BY folded LIMIT $3`
 
 // CompleteUser returns at most limit names that begin with prefix, in any letter case.
 func (s *Store) CompleteUser(ctx context.Context, prefix string, limit int) ([]string, error) {
