@@ -91,6 +91,7 @@ const (
 	restBefore  = 60 * time.Second       // without a change before a folder is marked clean (D11)
 	idleBefore  = 10 * time.Minute       // without a use before a folder is closed
 	rescanEvery = 24 * time.Hour
+	rereadEvery = 10 * time.Minute // the rows of all open folders, whether or not they changed
 	countWait   = 10 * time.Second // that a write waits for a count after a crash
 )
 
@@ -145,7 +146,9 @@ type FS struct {
 	sweep      chan struct{}   // there is trash
 	counting   chan struct{}   // counts after a crash that run
 	reconcile  sync.Mutex
-	scanning   sync.Map // IDs of folders that scanAsked counts
+	followed   uint64    // store.Epoch whose changes the open folders know; guarded by reconcile
+	rereadAll  time.Time // when all were last looked at; likewise
+	scanning   sync.Map  // IDs of folders that scanAsked counts
 	kept       keptUploads
 	counters   counters
 	tally      tally
@@ -371,43 +374,76 @@ func (d *FS) Reconcile(ctx context.Context) error {
 	return errors.Join(d.followKept(ctx), d.reread(ctx), d.refreshAll(ctx), d.noteLimited(ctx))
 }
 
-// reread brings the open folders' limits and locks up to date and closes those that are no more.
+// reread brings the limits and locks up to date of the open folders that changes were about, and closes
+// those that are no more. Now and then it looks at all, for what failed when a folder was opened.
 func (d *FS) reread(ctx context.Context) error {
-	for _, f := range d.openFolders() {
-		row, err := d.st.Folder(ctx, f.id)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && !row.Deleted.IsZero() {
+	touched := make(map[store.Touch]bool)
+	epoch, all := d.st.Changed(d.followed, func(t store.Touch) bool {
+		touched[t] = true
+		return false
+	})
+	now := d.now()
+	if full := d.rereadAll.Add(rereadEvery); all || now.After(full) {
+		all, d.rereadAll = true, now
+	}
+	open := d.heldFolders(func(f *folder) bool {
+		return all || touched[store.Touch{Kind: store.TouchFolder, ID: f.id}] ||
+			touched[store.Touch{Kind: store.TouchUser, ID: f.ownerID}] || touched[store.Touch{Kind: store.TouchProject, ID: f.projectID}]
+	})
+	ids := make([]string, len(open))
+	for i, f := range open {
+		ids[i] = f.id
+	}
+	rows, err := d.st.FoldersByID(ctx, ids)
+	for _, f := range open {
+		if row, ok := rows[f.id]; err == nil && ok && row.Deleted.IsZero() {
+			f.heed(row, epoch)
+			if err = d.move(ctx, f.ledger, row); err == nil {
+				err = f.locks.follow(func() ([]string, error) { return d.st.LockTokens(ctx, f.id) })
+			}
+		} else if err == nil {
 			d.mu.Lock()
 			if d.folders[f.id] == f {
 				delete(d.folders, f.id)
 			}
 			d.mu.Unlock()
 			f.retire(ctx, row.Deleted)
-			f.release()
-			continue
-		}
-		if err == nil {
-			err = d.move(ctx, f.ledger, row)
-		}
-		if err == nil {
-			f.ledger.limit(f.product.Effective(row, d.o.Defaults))
-			err = f.locks.follow(func() ([]string, error) { return d.st.LockTokens(ctx, f.id) })
 		}
 		f.release()
-		if err != nil {
-			return fmt.Errorf("reconcile: %w", err)
-		}
 	}
+	if err != nil {
+		return fmt.Errorf("reconcile: %w", err)
+	}
+	d.followed = epoch
 	return nil
+}
+
+// heed takes over a folder's row that was read in an epoch of the store, or later, unless a newer one was.
+func (f *folder) heed(row store.Folder, epoch uint64) {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	if epoch < f.heeded {
+		return
+	}
+	f.heeded, f.ownerID, f.projectID = epoch, row.OwnerID, row.ProjectID
+	f.ledger.limit(f.product.Effective(row, f.d.o.Defaults))
 }
 
 // openFolders lists the open folders, each held; release them.
 func (d *FS) openFolders() []*folder {
+	return d.heldFolders(func(*folder) bool { return true })
+}
+
+// heldFolders is openFolders for some of them.
+func (d *FS) heldFolders(wanted func(*folder) bool) []*folder {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	open := make([]*folder, 0, len(d.folders))
+	var open []*folder
 	for _, f := range d.folders {
-		f.users++
-		open = append(open, f)
+		if wanted(f) {
+			f.users++
+			open = append(open, f)
+		}
 	}
 	return open
 }

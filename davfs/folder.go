@@ -35,9 +35,11 @@ type folder struct {
 
 	miscounted atomic.Int64 // how often usage went wrong: the folder is to be counted soon
 
-	users  int          // guarded by FS.mu
-	opened time.Time    // this time; an epoch of collection ETags
-	used   atomic.Int64 // last use by a request, ns since 1970; 0: none since opened
+	users              int          // guarded by FS.mu
+	ownerID, projectID string       // likewise: whose limits count, as last read
+	heeded             uint64       // likewise: the epoch of that
+	opened             time.Time    // this time; an epoch of collection ETags
+	used               atomic.Int64 // last use by a request, ns since 1970; 0: none since opened
 
 	davUses atomic.Pointer[folderUses] // nil: not used over WebDAV since opened
 
@@ -102,14 +104,17 @@ func (d *FS) open(ctx context.Context, id string) (*folder, error) {
 			if err != nil {
 				return nil, err
 			}
-			// A deletion between reading the row and now found no open folder to retire. Any other
-			// error, such as a client that left, says nothing; then reread retires it.
+			// A change between reading the row and now found no open folder to tell. Any other
+			// error says nothing; then reread makes up for it.
+			epoch := d.st.Epoch()
 			row, err := d.st.Folder(context.WithoutCancel(ctx), id)
 			if errors.Is(err, fs.ErrNotExist) || err == nil && !row.Deleted.IsZero() {
 				d.mu.Lock()
 				delete(d.folders, id)
 				d.mu.Unlock()
 				f.retire(context.WithoutCancel(ctx), row.Deleted)
+			} else if err == nil {
+				f.heed(row, epoch)
 			}
 			return f, nil
 		}
@@ -213,7 +218,7 @@ func (d *FS) load(ctx context.Context, id string) (*folder, error) {
 	}
 	now := d.now()
 	f := &folder{
-		d: d, id: id, product: d.o.Products.Of(row.Product), opened: now, root: root, ledger: &ledger{id: id, used: row.Usage, reserved: d.keptReserve(id)}, names: new(nameTable),
+		d: d, id: id, ownerID: row.OwnerID, projectID: row.ProjectID, product: d.o.Products.Of(row.Product), opened: now, root: root, ledger: &ledger{id: id, used: row.Usage, reserved: d.keptReserve(id)}, names: new(nameTable),
 		props: newPropTable(d.st, id, index, languages), ready: make(chan struct{}), marked: row.Dirty,
 		lastStamp: now.UnixNano(), versions: make(map[string]uint64), announced: make(map[string]int),
 	}

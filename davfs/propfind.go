@@ -514,20 +514,20 @@ func (l *propLister) describeRoot(mounts []store.Mount) described {
 // ownedUsage sums what the caller's own folders hold and may still take, which together
 // cannot be more than the volumes have (D13).
 func (d *FS) ownedUsage(ctx context.Context, p store.Principal, mounts []store.Mount) (used, available int64, err error) {
-	rest := make(map[*volume]int64) // what is left of each volume
+	var own []store.Folder
 	for _, m := range mounts {
-		if m.Folder.OwnerID != p.UserID || m.Folder.ProjectID != "" {
-			continue
+		if m.Distance(p.UserID) == 0 {
+			own = append(own, m.Folder)
 		}
-		u, err := d.Usage(ctx, m.Folder)
-		if err != nil {
-			if ctx.Err() != nil || !errors.Is(err, store.ErrBusy) {
-				return 0, 0, err
-			}
-			continue
-		}
+	}
+	usages, err := d.Usages(own)
+	if err != nil {
+		return 0, 0, err
+	}
+	rest := make(map[*volume]int64) // what is left of each volume
+	for i, u := range usages {
 		used += u.Bytes
-		vol := d.volumeOf(m.Folder)
+		vol := d.volumeOf(own[i])
 		left, ok := rest[vol]
 		if !ok {
 			if left, err = vol.free(); err != nil {

@@ -346,6 +346,23 @@ func (s *Store) Folder(ctx context.Context, id string) (Folder, error) {
 	return f, named(convert(err), "folder", id)
 }
 
+const selectFoldersIn = selectFolder + ` WHERE f.id IN (` + inList + `)`
+
+// FoldersByID returns folders, deleted ones too, by ID; those that there are not are left out.
+func (s *Store) FoldersByID(ctx context.Context, ids []string) (map[string]Folder, error) {
+	all := make(map[string]Folder, len(ids))
+	for part := range slices.Chunk(ids, inListLen) {
+		folders, err := collect[Folder](s.reads.QueryContext(ctx, selectFoldersIn, inArgs(part)...))(scanFolder)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range folders {
+			all[f.ID] = f
+		}
+	}
+	return all, nil
+}
+
 // Folders returns the living folders of all users, ordered by ID.
 func (s *Store) Folders(ctx context.Context) ([]Folder, error) {
 	return collect[Folder](s.reads.QueryContext(ctx, selectFolder+` WHERE f.deleted = 0 ORDER BY f.id`))(scanFolder)

@@ -268,8 +268,8 @@ func (s *Store) flush() {
 	err := errors.New("write broken off") // stays if a job panics
 	defer func() {
 		for _, j := range jobs {
-			// What refused by itself was undone. After any other error nobody knows for sure.
-			if j.kind == announced && (j.err == nil || len(j.touched) > 0) {
+			// What refused by itself was undone. After an error of the commit nobody knows for sure.
+			if j.kind == announced && j.err == nil {
 				if len(j.touched) > maxTouches {
 					j.touched = nil
 				}

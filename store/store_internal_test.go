@@ -666,6 +666,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 			"SEARCH m USING INDEX members_user (user_id=?)", "SEARCH f USING INDEX folders_project (project_id=?)",
 			"SEARCH f USING INDEX sqlite_autoindex_folders_1 (id=?)",
 		}},
+		{selectFoldersIn, inArgs([]string{""}), []string{"SEARCH f USING INDEX sqlite_autoindex_folders_1 (id=?)"}},
 		{countOwnTitles, []any{"", ""}, []string{"SEARCH folders USING INDEX folders_owner (owner_id=?"}},
 		{countProjectTitles, []any{"", ""}, []string{"SEARCH folders USING INDEX folders_project (project_id=?"}},
 		{selectGrants, inArgs([]string{""}), []string{"SEARCH g USING INDEX sqlite_autoindex_grants_1 (folder_id=?)", "SEARCH g USING INDEX sqlite_autoindex_group_grants_1 (folder_id=?)"}},
