@@ -257,6 +257,12 @@ func isMountName(title string) bool {
 	return title != "" && len(title) <= maxMountName && title[len(title)-1] != '.' && title[len(title)-1] != ' '
 }
 
+// misleads says whether r is no character, or changes how those around it read: bidirectional controls, ends of lines
+// and paragraphs (D35).
+func misleads(r rune) bool {
+	return unicode.In(r, unicode.Bidi_Control, unicode.Noncharacter_Code_Point) || r == 0x2028 || r == 0x2029
+}
+
 // mountName is the mount name for a title: one path segment that every desktop's
 // file system can show (D3).
 func mountName(title string) string {
@@ -265,7 +271,7 @@ func mountName(title string) string {
 	}
 	name := norm.NFC.String(strings.ToValidUTF8(title, "_"))
 	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || strings.ContainsRune(`/\:*?"<>|`, r) {
+		if unicode.IsControl(r) || strings.ContainsRune(`/\:*?"<>|`, r) || misleads(r) {
 			return '_'
 		}
 		return r

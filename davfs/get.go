@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -334,10 +335,10 @@ func pageRow(href, name string, dir bool, size int64, mtime time.Time) string {
 		"</td><td>" + mtime.UTC().Format(time.DateTime) + "</td></tr>\n"
 }
 
-// visible shows what would change how a name reads: bidirectional controls and the like (D35).
+// visible shows what would change how a name reads, or drive a terminal: bidirectional and other controls (D35).
 func visible(name string) string {
 	return strings.Map(func(r rune) rune {
-		if r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Noncharacter_Code_Point) || r == 0x2028 || r == 0x2029 {
 			return '\ufffd'
 		}
 		return r

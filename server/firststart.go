@@ -96,7 +96,7 @@ func (f FirstStart) folder(ctx context.Context, st *store.Store, files *davfs.FS
 		return store.Folder{}, err
 	}
 	for _, m := range all {
-		if m.Folder.OwnerID == u.ID && m.Folder.Title == f.Folder {
+		if m.Distance(u.ID) == 0 && m.Folder.Title == f.Folder {
 			return m.Folder, nil
 		}
 	}

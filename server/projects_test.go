@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"encoding/xml"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -248,4 +250,64 @@ func TestD4_RevocationOverEveryDoor(t *testing.T) {
 	pi.expect(200, "GET", "/api/davit/projects", "", `"items":[]`)
 	bob.expect(204, "DELETE", at+"?deleteFolders=true", "")
 	see("project-gone", "")
+}
+
+// Collections may have any title. Whatever is in one does no harm where it is shown.
+func TestD35_HostileTitles(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	titles := []string{
+		"\x1b]0;owned\x07\x1b[31m", "a\tb\rc", "\u202egnp.exe", "../../etc/passwd", "<script>alert(1)</script>", `"&'`, "\u0085\u2028\ufffe",
+		" padded ", "..", strings.Repeat("\U0001F642", 16384), "\x7f",
+	}
+	for _, title := range titles {
+		_, err := h.files.CreateFolder(t.Context(), store.NewFolder{Folder: store.Folder{OwnerID: ann.user.ID, Title: title}})
+		if err != nil {
+			t.Fatalf("%q: %v", title, err)
+		}
+	}
+	mounts, err := h.auth.Mounts(t.Context(), store.Principal{UserID: ann.user.ID})
+	if err != nil || len(mounts) != len(titles) {
+		t.Fatalf("%d mounts, %v", len(mounts), err)
+	}
+	harmless := func(what, text string) {
+		t.Helper()
+		for _, r := range text {
+			if r != '\n' && r != '\r' && r != '\t' && (r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == 0x2028 || r == 0xfffe) {
+				t.Errorf("%s has %q: %.200q", what, r, text)
+				return
+			}
+		}
+		if strings.HasPrefix(what, "page") && strings.Contains(text, "<script") {
+			t.Errorf("%s has a script", what)
+		}
+	}
+	harmless("page of folders", ann.call("GET", "/dav/", "").body)
+	for _, m := range mounts {
+		harmless("mount name", m.Name)
+		dav := "/dav/" + url.PathEscape(m.Name) + "/"
+		a := ann.call("GET", dav, "")
+		if a.status != 200 {
+			t.Errorf("%q as %q: %d", m.Folder.Title, m.Name, a.status)
+		}
+		harmless("page of a folder", a.body)
+		r := ann.request("PROPFIND", dav, "")
+		r.Header.Set("Depth", "0")
+		r.SetBasicAuth(ann.user.Name, ann.token)
+		a = ann.do(r)
+		if err := xml.Unmarshal([]byte(a.body), new(struct{})); a.status != 207 || err != nil {
+			t.Errorf("%q: PROPFIND: %d, %v", m.Folder.Title, a.status, err)
+		}
+	}
+	var table bytes.Buffer
+	e := &Env{Stdout: &table, Data: h.dir, Context: t.Context()}
+	if err := (&folderList{}).Run(e); err != nil {
+		t.Fatal(err)
+	}
+	harmless("davit folder list", table.String())
+	if n := strings.Count(table.String(), "\n"); n != len(titles)+1 {
+		t.Errorf("davit folder list has %d lines, want %d", n, len(titles)+1)
+	}
+	h.stop()
+	harmless("log", h.log.String())
 }
