@@ -21,13 +21,43 @@ import (
 // maxMountName is the longest mount name, in bytes, without the ID behind it (D3).
 const maxMountName = 200
 
-// maxViews bounds the number of principals whose folders are remembered.
-const maxViews = 4096
+// The bounds of what is remembered: principals, and their folders all together, of which each
+// takes about half a kilobyte.
+const (
+	maxViews  = 4096
+	maxMounts = 400_000
+)
 
 // views remembers which folders principals see. A view counts while nothing changes that it shows.
 type views struct {
-	mu sync.RWMutex
-	m  map[viewer]*view
+	mu     sync.RWMutex
+	m      map[viewer]*view
+	mounts int // in all of m
+}
+
+// put remembers a view in place of an older one. What goes for it is left to chance.
+func (vs *views) put(who viewer, v *view) {
+	vs.mu.Lock()
+	defer vs.mu.Unlock()
+	if vs.m == nil {
+		vs.m = make(map[viewer]*view)
+	}
+	if old := vs.m[who]; old != nil {
+		if old.epoch.Load() > v.epoch.Load() {
+			return // somebody else was later
+		}
+		vs.mounts -= len(old.mounts)
+		delete(vs.m, who)
+	}
+	for key, old := range vs.m {
+		if len(vs.m) < maxViews && vs.mounts+len(v.mounts) <= maxMounts {
+			break
+		}
+		vs.mounts -= len(old.mounts)
+		delete(vs.m, key)
+	}
+	vs.m[who] = v
+	vs.mounts += len(v.mounts)
 }
 
 // viewer is as much of a principal as decides what it sees.
@@ -111,7 +141,7 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 			if err != nil {
 				return nil, err
 			}
-			a.remember(who, v)
+			a.views.put(who, v)
 			return v, nil
 		}
 	}
@@ -132,7 +162,7 @@ func (a *Auth) view(ctx context.Context, p store.Principal) (*view, error) {
 	}
 	slices.Sort(projects)
 	v = newView(p.UserID, projects, mounts, epoch)
-	a.remember(who, v)
+	a.views.put(who, v)
 	return v, nil
 }
 
@@ -146,21 +176,6 @@ func newView(userID string, projects []string, mounts []store.Mount, epoch uint6
 		v.byName[mounts[i].Name] = i
 	}
 	return v
-}
-
-// remember keeps a view for the next request, unless there is a later one.
-func (a *Auth) remember(who viewer, v *view) {
-	a.views.mu.Lock()
-	defer a.views.mu.Unlock()
-	if a.views.m == nil {
-		a.views.m = make(map[viewer]*view)
-	}
-	if old := a.views.m[who]; old == nil {
-		evict(a.views.m, maxViews)
-	} else if old.epoch.Load() > v.epoch.Load() {
-		return // somebody else was later
-	}
-	a.views.m[who] = v
 }
 
 // mostRefreshed is how many folders of a view are read one by one when they changed; of more, the whole view is.

@@ -212,6 +212,19 @@ func TestMount(t *testing.T) {
 		if n := len(a.views.m); n != maxViews {
 			t.Errorf("%d views, want %d", n, maxViews)
 		}
+		big := func(n int) *view { return &view{mounts: make([]store.Mount, n)} }
+		for i := range 5 {
+			a.views.put(viewer{userID: fmt.Sprint("big", i)}, big(maxMounts/3))
+		}
+		a.views.put(viewer{userID: "big0"}, big(maxMounts/3))
+		a.views.put(viewer{userID: "0"}, big(1))
+		sum := 0
+		for _, v := range a.views.m {
+			sum += len(v.mounts)
+		}
+		if sum != a.views.mounts || sum > maxMounts || a.views.m[viewer{userID: "0"}] == nil {
+			t.Errorf("%d folders remembered, counted as %d, want at most %d", sum, a.views.mounts, maxMounts)
+		}
 	})
 }
 
