@@ -23,10 +23,13 @@ stop() {
 	exit 1
 }
 
-# mounted DIR prints what is mounted there, and nothing for nothing.
+# escaped TEXT prints a text as /proc/self/mounts has it.
+escaped() { printf '%s' "$1" | sed 's/\\/\\134/g; s/ /\\040/g'; }
+
+# mounted DIR prints what is mounted there, escaped, and nothing for nothing.
 mounted() {
 	above=$(cd -P -- "${1%/*}/" && pwd -P) || return 1
-	want=$(printf '%s/%s' "$above" "${1##*/}" | sed 's|^//|/|; s/\\/\\134/g; s/ /\\040/g')
+	want=$(escaped "${above%/}/${1##*/}")
 	found=
 	while read -r source dir rest; do
 		[ "$dir" != "$want" ] || found=$source
@@ -45,7 +48,7 @@ mount_one() {
 		return 1
 	fi
 	there=$(mounted "$2") || return 1
-	if [ "$there" = "$1" ]; then
+	if [ "$there" = "$(escaped "$1" | sed 's/#/\\043/g')" ]; then
 		if [ -d "$2/." ]; then
 			say "$2 is mounted already"
 			return 0
@@ -74,7 +77,7 @@ mount_one() {
 umount_one() {
 	[ -d "${2%/*}/" ] || return 0
 	there=$(mounted "$2") || return 1
-	[ "$there" = "$1" ] || return 0
+	[ "$there" = "$(escaped "$1" | sed 's/#/\\043/g')" ] || return 0
 	if ! umount -- "$2"; then
 		wrong "$2 is in use"
 		return 1
@@ -100,12 +103,12 @@ mount)
 		printf 'secrets "%s"\ncache_dir "%s"\n' "$secrets" "$cache"
 	} >"$config"
 {{- range .Places}}
-	mount_one {{sh .URL}} {{sh .Path}} {{.Mode}} || failed=1
+	mount_one {{sh .Source}} {{sh .Path}} {{.Mode}} || failed=1
 {{- end}}
 	;;
 umount)
 {{- range .Reverse}}
-	umount_one {{sh .URL}} {{sh .Path}} || failed=1
+	umount_one {{sh .Source}} {{sh .Path}} || failed=1
 {{- end}}
 	[ "$failed" = 1 ] || rm -f -- "$secrets" "$config" "$state/log" # the cache stays: it may hold what the server refused
 	;;

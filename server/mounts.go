@@ -264,7 +264,7 @@ func (s *Server) place(ctx context.Context, p store.Principal, base string, w wa
 				why: w.at + ": the folder has no such directory", err: fs.ErrNotExist}
 		}
 	}
-	out.URL = davURL(base, m.Folder.ID, w.sub)
+	out.URL, out.Source = davURL(base, m.Folder.ID, w.sub), davfsSource(base, m.Folder.ID, w.sub)
 	if out.Path == "" {
 		out.Path = kernelHome + "/" + m.Name
 		if wrong := checkMountPoint(out.Path); wrong != "" {

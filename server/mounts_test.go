@@ -80,15 +80,15 @@ func TestMounts(t *testing.T) {
 	if f.ID != models || f.Permission != "ro" || f.Path != "/srv/models" || f.URL != h.url+"/dav/"+models+"/" || f.Title != "models" || f.Name != "models" {
 		t.Errorf("%+v", f)
 	}
-	state := "/var/cache/davit/" + m.ID
+	state, sub := "/var/cache/davit/"+m.ID, h.url+"/dav/"+data+"/sub dir/"
 	for got, want := range map[string]string{
 		f.Mount:         "mount -t davfs -o conf=" + state + "/davfs2.conf,ro '" + f.URL + "' '/srv/models'",
 		f.Umount:        "umount '/srv/models'",
 		f.Rclone:        "rclone mount --config " + state + "/rclone.conf --vfs-cache-mode writes --daemon --read-only davit2: '/srv/models'",
 		m.Davfs2.Config: "buf_size 64\nask_auth 0\nuse_locks 1\nlock_owner \"" + m.ID + "\"\nsecrets \"" + state + "/secrets\"\ncache_dir \"" + state + "/cache\"\n",
-		m.Fstab: m.Folders[0].URL + " /home/work/data davfs rw,noauto,_netdev,conf=" + state + "/davfs2.conf 0 0\n" +
+		m.Fstab: strings.ReplaceAll(sub, " ", `\040`) + " /home/work/data davfs rw,noauto,_netdev,conf=" + state + "/davfs2.conf 0 0\n" +
 			f.URL + " /srv/models davfs ro,noauto,_netdev,conf=" + state + "/davfs2.conf 0 0\n",
-		m.Davfs2.Secrets: m.Folders[0].URL + ` "ann" "` + m.Token + "\"\n" + f.URL + ` "ann" "` + m.Token + "\"\n",
+		m.Davfs2.Secrets: `"` + sub + `" "ann" "` + m.Token + "\"\n\"" + f.URL + `" "ann" "` + m.Token + "\"\n",
 		m.Davfs2.Mode:    "0600",
 	} {
 		if got != want {
@@ -499,7 +499,7 @@ func TestMountScriptQuotes(t *testing.T) {
 	for _, w := range hostileTitles {
 		plan := mountPlan{ID: "abc", User: w, Token: "uc-x", Base: "https://" + w, Expires: then}
 		for _, readOnly := range []bool{true, false} {
-			plan.Places = append(plan.Places, mountPlace{Title: w, Name: w, URL: davURL("https://dav.example", "id", w), Path: "/home/work/" + w, ReadOnly: readOnly})
+			plan.Places = append(plan.Places, mountPlace{Title: w, Name: w, URL: davURL("https://dav.example", "id", w), Source: davfsSource("https://dav.example", "id", w), Path: "/home/work/" + w, ReadOnly: readOnly})
 		}
 		script, err := plan.Script()
 		if err != nil {
@@ -513,7 +513,7 @@ func TestMountScriptQuotes(t *testing.T) {
 		}
 		_ = begin
 		got := sh(`mount_one() { printf '%s\0' "$@"; }` + "\n" + rest)
-		u := davURL("https://dav.example", "id", w)
+		u := davfsSource("https://dav.example", "id", w)
 		if want := strings.Join([]string{u, "/home/work/" + w, "ro", u, "/home/work/" + w, "rw", ""}, "\x00"); got != want {
 			t.Errorf("%q: the script mounts %q", w, got)
 		}

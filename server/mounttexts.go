@@ -29,6 +29,7 @@ type mountPlace struct {
 	Title    string
 	Name     string // under /dav/ for its user
 	URL      string
+	Source   string // the same as davfs2 takes it: it escapes by itself
 	Path     string // absolute
 	ReadOnly bool
 }
@@ -57,6 +58,15 @@ func escapeSegment(seg string) string {
 	return strings.NewReplacer("$", "%24", "&", "%26", "+", "%2B", "=", "%3D", ":", "%3A", "@", "%40", "~", "%7E").Replace(url.PathEscape(seg))
 }
 
+// davfsSource is davURL for davfs2.
+func davfsSource(base, folderID, name string) string {
+	u := base + "/dav/" + folderID + "/"
+	if name != "" {
+		u += name + "/"
+	}
+	return u
+}
+
 // State is the directory of the mounts' files on the client.
 func (p mountPlan) State() string { return "/var/cache/davit/" + p.ID }
 
@@ -81,7 +91,7 @@ func (p mountPlan) Config() string {
 func (p mountPlan) Secrets() string {
 	var lines []string
 	for _, m := range p.Places {
-		if line := m.URL + " " + davfsQuote(p.User) + " " + davfsQuote(p.Token); !slices.Contains(lines, line) {
+		if line := davfsQuote(m.Source) + " " + davfsQuote(p.User) + " " + davfsQuote(p.Token); !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
@@ -97,7 +107,7 @@ func (p mountPlan) Reverse() []mountPlace {
 
 // Mount is the command that mounts one place, when Config and Secrets are where State says.
 func (p mountPlan) Mount(m mountPlace) string {
-	return "mount -t davfs -o conf=" + p.State() + "/davfs2.conf," + m.Mode() + " " + shQuote(m.URL) + " " + shQuote(m.Path)
+	return "mount -t davfs -o conf=" + p.State() + "/davfs2.conf," + m.Mode() + " " + shQuote(m.Source) + " " + shQuote(m.Path)
 }
 
 // Umount is the command that ends it.
@@ -105,7 +115,7 @@ func (p mountPlan) Umount(m mountPlace) string { return "umount " + shQuote(m.Pa
 
 // Fstab is the line of /etc/fstab.
 func (p mountPlan) Fstab(m mountPlace) string {
-	return fstabQuote(m.URL) + " " + fstabQuote(m.Path) + " davfs " + m.Mode() + ",noauto,_netdev,conf=" + p.State() + "/davfs2.conf 0 0"
+	return fstabQuote(m.Source) + " " + fstabQuote(m.Path) + " davfs " + m.Mode() + ",noauto,_netdev,conf=" + p.State() + "/davfs2.conf 0 0"
 }
 
 // remote is what rclone calls a place.
