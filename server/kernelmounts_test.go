@@ -122,7 +122,7 @@ func TestKernelMounts(t *testing.T) {
 	}
 	s.must(201, "PUT", "/dav/"+ids[2]+"/a%20dir%2C%20%231%20(100%25)/inner", "inner", nil)
 	home := filepath.Join(k.dir, "home")
-	rw, ro, sub := filepath.Join(home, `work's "$(touch pwned)" \ ü`), filepath.Join(home, "-rf *"), filepath.Join(home, "deep/er/sub")
+	rw, ro, sub := filepath.Join(home, `work "$(touch pwned)" \ ü`), filepath.Join(home, "-rf *"), filepath.Join(home, "deep/er/sub")
 	m := k.ask(map[string]any{"title": `'"$(touch pwned)`, "folders": []any{
 		map[string]any{"id": ids[0], "path": rw},
 		map[string]any{"id": ids[1], "path": ro, "readOnly": true},
@@ -185,6 +185,11 @@ func TestKernelMounts(t *testing.T) {
 		t.Errorf("uses: %s", res.body)
 	}
 
+	// What is mounted is not deleted by the way.
+	if res := s.do("DELETE", "/folders/"+ids[1], "", nil); res.status != 400 || !strings.Contains(res.body, "vfolder-deletion-not-allowed") {
+		t.Errorf("deleting a folder that is mounted: %d %s", res.status, res.body)
+	}
+
 	out = k.run(m.Script, "umount")
 	if strings.Count(out, "is not mounted any more") != 3 || mountedAt(t, rw)+mountedAt(t, ro)+mountedAt(t, sub) != 0 {
 		t.Errorf("umount:\n%s", out)
@@ -232,9 +237,9 @@ func TestKernelMountsAtHome(t *testing.T) {
 	t.Parallel()
 	s := newProcess(t)
 	k := newKernel(t, s)
-	id := s.folder("my data")
+	id := s.folder("my 'da\"ta")
 	s.must(201, "PUT", "/dav/"+id+"/known", "text", nil)
-	m := k.ask(map[string]any{"mounts": []string{"my data"}})
+	m := k.ask(map[string]any{"mounts": []string{"my 'da\"ta"}})
 	script := filepath.Join(k.dir, "mount.sh")
 	if err := os.WriteFile(script, []byte(m.Script), 0o600); err != nil {
 		t.Fatal(err)
@@ -245,10 +250,10 @@ func TestKernelMountsAtHome(t *testing.T) {
 			mkdir -m 755 /home/work
 			chown 1000:1000 /home/work
 			sh %[1]s
-			cat "/home/work/my data/known"
-			stat -c " %%u:%%g" "/home/work/my data/known"
+			cat "/home/work/my _da_ta/known"
+			stat -c " %%u:%%g" "/home/work/my _da_ta/known"
 			sh %[1]s umount'`, script))
-	if !strings.Contains(out, "text 1000:1000\n") || !strings.Contains(out, "/home/work/my data is not mounted any more") {
+	if !strings.Contains(out, "text 1000:1000\n") || !strings.Contains(out, "/home/work/my _da_ta is not mounted any more") {
 		t.Errorf("got\n%s", out)
 	}
 }
@@ -335,7 +340,7 @@ func TestKernelMountCommands(t *testing.T) {
 	k := newKernel(t, s)
 	id := s.folder("it's data")
 	s.must(201, "PUT", "/dav/"+id+"/known", "text", nil)
-	dir := filepath.Join(k.dir, "it's here")
+	dir := filepath.Join(k.dir, "it is $here")
 	m := k.ask(map[string]any{"folders": []any{map[string]any{"id": id, "path": dir, "readOnly": true}}})
 	f := m.Folders[0]
 	state := filepath.Dir(m.Davfs2.ConfigFile)

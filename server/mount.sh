@@ -78,10 +78,22 @@ umount_one() {
 	[ -d "${2%/*}/" ] || return 0
 	there=$(mounted "$2") || return 1
 	[ "$there" = "$(escaped "$1" | sed 's/#/\\043/g')" ] || return 0
-	if ! umount -- "$2"; then
+	above=$(cd -P -- "${2%/*}/" && pwd -P)
+	pid=$(cat -- "/run/mount.davfs/$(printf '%s' "${above%/}/${2##*/}" | sed 's|^/||; s|/|-|g').pid" 2>/dev/null) || pid=
+	if ! umount -i -- "$2"; then
 		wrong "$2 is in use"
 		return 1
 	fi
+	# What programs have written is complete on the server when the program of the mount ends.
+	waited=0
+	while [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; do
+		if [ "$waited" -ge 600 ]; then
+			wrong "$2 is not mounted any more, but process $pid still uploads"
+			return 1
+		fi
+		sleep 1
+		waited=$((waited + 1))
+	done
 	say "$2 is not mounted any more"
 }
 

@@ -212,6 +212,9 @@ func checkMountPoint(path string) string {
 	}):
 		return "must have no control characters"
 	}
+	if strings.Contains(path, "'") {
+		return "must have no single quote: umount.davfs would run what follows as a command"
+	}
 	segments := strings.Split(path[1:], "/")
 	for _, seg := range segments {
 		if seg == "" || seg == "." || seg == ".." {
@@ -266,7 +269,7 @@ func (s *Server) place(ctx context.Context, p store.Principal, base string, w wa
 	}
 	out.URL, out.Source = davURL(base, m.Folder.ID, w.sub), davfsSource(base, m.Folder.ID, w.sub)
 	if out.Path == "" {
-		out.Path = kernelHome + "/" + m.Name
+		out.Path = kernelHome + "/" + strings.ReplaceAll(m.Name, "'", "_") // see checkMountPoint
 		if wrong := checkMountPoint(out.Path); wrong != "" {
 			return mountPlace{}, &paramError{w.at + ".path", "must be given: " + out.Path + " " + wrong}
 		}

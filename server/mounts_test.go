@@ -298,6 +298,7 @@ func TestMountsRefused(t *testing.T) {
 		`{"folders": [{"name": "a", "path": "/home/work/"}]}`:                       "400 invalid-api-params folders[0].path: is a directory of the system",
 		`{"folders": [{"name": "a", "path": "/home/work/.ssh/x"}]}`:                 "400 invalid-api-params folders[0].path: is reserved",
 		`{"folders": [{"name": "a", "path": "/x/` + "\u202e" + `y"}]}`:              "400 invalid-api-params folders[0].path: must have no control",
+		`{"folders": [{"name": "a", "path": "/x/'y"}]}`:                             "400 invalid-api-params folders[0].path: must have no single quote",
 		`{"folders": [{"name": "a", "path": "/x/\ny"}]}`:                            "400 invalid-api-params folders[0].path: must have no control",
 		`{"folders": [{"name": "a", "path": "/` + strings.Repeat("x", 201) + `"}]}`: "400 invalid-api-params folders[0].path: must have at most 200",
 	} {
@@ -463,8 +464,15 @@ func TestFolderUses(t *testing.T) {
 			t.Errorf("%s: %d", target, a.status)
 		}
 	}
-	if words, err := h.server.whoUses(t.Context(), id); err != nil || words != "ann" {
-		t.Errorf("%q, %v", words, err)
+	// The compute platform sees it as well.
+	if got := ann.call("GET", "/folders/data", "").json(t); got["status"] != "mounted" || got["last_used"] == nil {
+		t.Errorf("status %v, last used %v", got["status"], got["last_used"])
+	}
+	if a := ann.call("DELETE", "/folders/data", ""); a.status != 400 || !strings.Contains(a.body, "vfolder-deletion-not-allowed") {
+		t.Errorf("DELETE: %d %s", a.status, a.body)
+	}
+	if other := ann.create("unused"); ann.call("GET", "/folders/unused", "").json(t)["status"] != "ready" {
+		t.Errorf("%s is in use", other)
 	}
 }
 

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -139,47 +138,10 @@ func (s *Server) activeMounts(c echo.Context, p store.Principal) error {
 	return answerJSON(c, out)
 }
 
-// whoUses says in words who uses a folder over WebDAV or holds locks in it; "" if nobody does.
-func (s *Server) whoUses(ctx context.Context, folderID string) (string, error) {
-	a, err := s.files.Activity(ctx, folderID)
-	if err != nil || !a.InUse() {
-		return "", err
+// later is the later of two times; SQL knows of the last use up to a minute late.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	var names []string
-	add := func(name string) {
-		for _, n := range names {
-			if n == name {
-				return
-			}
-		}
-		names = append(names, name)
-	}
-	for _, u := range a.Uses {
-		add(u.UserName)
-	}
-	for _, l := range a.Locks {
-		add(l.UserName)
-	}
-	who := ""
-	for i, n := range names {
-		switch {
-		case i == 3:
-			return who + fmt.Sprintf(" and %d more", len(names)-i), nil
-		case i > 0:
-			who += ", "
-		}
-		who += n
-	}
-	if who == "" {
-		who = "somebody"
-	}
-	return who, nil
-}
-
-// lastUse is when a folder was last used on any door, as far as is known.
-func (s *Server) lastUse(f store.Folder) time.Time {
-	if t := s.files.LastDAVUse(f.ID); t.After(f.LastUsed) {
-		return t
-	}
-	return f.LastUsed
+	return b
 }

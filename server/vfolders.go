@@ -172,8 +172,12 @@ func (s *Server) vfolderOf(m store.Mount, u davfs.Usage, p store.Principal) vfol
 	} else if v.Group != nil {
 		v.QuotaScopeID = "project:" + *v.Group
 	}
-	if !f.LastUsed.IsZero() {
-		t := isoTime(f.LastUsed)
+	used := s.files.LastDAVUse(f.ID)
+	if !used.IsZero() {
+		v.Status = "mounted"
+	}
+	if used = later(used, f.LastUsed); !used.IsZero() {
+		t := isoTime(used)
 		v.LastUsed = &t
 	}
 	return v
