@@ -104,6 +104,11 @@ func answerJSON(c echo.Context, v any) error {
 	if err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}
+	return answerRaw(c, body)
+}
+
+// answerRaw is answerJSON for what is JSON already.
+func answerRaw(c echo.Context, body []byte) error {
 	h := c.Response().Header()
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")

@@ -117,7 +117,7 @@ func (s *Server) listCollections(c echo.Context, p store.Principal, f collection
 	if err != nil {
 		return err
 	}
-	return answerJSON(c, pageOf[collection]{pg.size, items, next})
+	return answerRaw(c, appendPage(make([]byte, 0, 1024*(len(items)+1)), pageOf[collection]{pg.size, items, next}))
 }
 
 // foldCase is a text without its letter case, for comparing.
@@ -153,7 +153,7 @@ func (s *Server) retrieveCollection(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(c, items[0])
+	return answerRaw(c, items[0].appendJSON(nil))
 }
 
 // collection finds a folder that the caller may see; fs.ErrNotExist.

@@ -444,3 +444,29 @@ func TestUCL9_WorkspaceWithoutRoom(t *testing.T) {
 	}
 	ann.drive("second")
 }
+
+// Pages are written by hand, and are what encoding/json makes of them.
+func TestCollectionJSON(t *testing.T) {
+	n, text := int64(-7), "\u2028 & <b>\"\\ \x1b\xff é🙂"
+	next := "17"
+	full := collection{
+		ID: "a", Specification: collectionSpec{text, store.ProductRef{ID: text, Category: "b", Provider: "c"}, map[string]string{"b": text, "a": "x", text: ""}},
+		CreatedAt: 1717171717000,
+		Status: collectionStatus{json.RawMessage(`{"a":1}`), json.RawMessage(`{"b":2}`), true,
+			collectionUsage{1, 2, 3, &n, nil, 4}},
+		Updates: []collectionUpdate{{1, text}, {2, "b"}}, Owner: collectionOwner{text, &text},
+		Permissions: collectionPermissions{[]string{"ADMIN", "READ"}, []aclEntry{
+			{aclEntity{Type: "user", Username: text}, []string{"READ"}}, {aclEntity{Type: "project_group", ProjectID: "p", Group: "g"}, []string{}},
+		}}, ProviderGeneratedID: &text,
+	}
+	bare := collection{Specification: collectionSpec{Labels: map[string]string{}}, Updates: []collectionUpdate{}, Permissions: collectionPermissions{[]string{}, []aclEntry{}}}
+	for _, page := range []pageOf[collection]{{50, []collection{}, nil}, {50, []collection{full}, &next}, {10, []collection{bare, full, bare}, nil}} {
+		want, err := json.Marshal(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := appendPage(nil, page); string(got) != string(want) {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
