@@ -81,7 +81,7 @@ type FilesSupport struct {
 // FullSupport is what Davit can do. A product's Support may say less, never more.
 func FullSupport() Support {
 	return Support{
-		Stats:      StatsSupport{SizeInBytes: true, ModifiedAt: true, CreatedAt: true, UnixPermissions: true},
+		Stats:      StatsSupport{SizeInBytes: true, SizeIncludingChildrenInBytes: true, ModifiedAt: true, CreatedAt: true, UnixPermissions: true, UnixOwner: true, UnixGroup: true},
 		Collection: CollectionSupport{ACLModifiable: true, UsersCanCreate: true, UsersCanDelete: true, UsersCanRename: true},
 		Files:      FilesSupport{TrashSupported: true, SearchSupported: true},
 	}
