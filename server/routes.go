@@ -32,6 +32,7 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	e.DELETE("/v2/folder/:id", s.as(s.deleteFolder))
 
 	s.vfolderRoutes(e)
+	s.invitationRoutes(e)
 
 	s.sessionRoutes(e)
 	s.tokenRoutes(e)
