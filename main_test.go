@@ -635,3 +635,75 @@ func TestTokensAndSessionsByCommand(t *testing.T) {
 		t.Errorf("session rm of a token: exit %d, %s", code, errs)
 	}
 }
+
+// TestD23_KeptFoldersByCommand: folders are deleted for a while, listed and restored, and quotas are set, without a server.
+func TestD23_KeptFoldersByCommand(t *testing.T) {
+	s := newShell(t)
+	s.must("secret\n", "user", "add", "ann", "--password-stdin")
+	id := strings.TrimSpace(s.must("", "folder", "add", "docs", "--user", "ann"))
+	s.must("", "folder", "rm", "docs", "--keep")
+	if out := s.must("", "folder", "list"); strings.Contains(out, id) {
+		t.Errorf("folder list: %s", out)
+	}
+	if out := s.must("", "folder", "list", "--deleted"); !strings.Contains(out, id) {
+		t.Errorf("folder list --deleted: %s", out)
+	}
+	s.must("", "folder", "add", "docs", "--user", "ann") // the title is free
+	var f struct{ ID, Title, Deleted string }
+	s.json(&f, "folder", "restore", id, "--json")
+	if f.ID != id || f.Title != "docs" || f.Deleted != "" {
+		t.Errorf("restored %+v", f)
+	}
+	if code, _, errs := s.run("", "folder", "restore", id); code != 1 || !strings.Contains(errs, "no deleted folder") {
+		t.Errorf("restored again: %d %s", code, errs)
+	}
+	s.must("", "folder", "rm", id, "--keep")
+	s.must("", "folder", "rm", id) // for good now
+	if out := s.must("", "folder", "list", "--deleted"); strings.Contains(out, id) {
+		t.Errorf("folder list --deleted after the end: %s", out)
+	}
+
+	type quota struct {
+		Categories []struct {
+			Category string
+			MaxBytes *int64
+			OwnLimit bool
+		}
+	}
+	var q quota
+	s.json(&q, "user", "quota", "ann", "5GB", "--json")
+	if len(q.Categories) != 1 || q.Categories[0].Category != "davit/standard" || *q.Categories[0].MaxBytes != 5e9 || !q.Categories[0].OwnLimit {
+		t.Errorf("quota %+v", q)
+	}
+	q = quota{}
+	s.json(&q, "user", "quota", "ann", "default", "--json")
+	if q.Categories[0].MaxBytes != nil || q.Categories[0].OwnLimit {
+		t.Errorf("quota %+v", q)
+	}
+	if code, _, errs := s.run("", "user", "quota", "ann", "1", "--category", "none"); code != 1 || !strings.Contains(errs, "no category") {
+		t.Errorf("a category that there is not: %d %s", code, errs)
+	}
+	s.must("", "project", "add", "lab", "--pi", "ann")
+	if out := s.must("", "project", "quota", "lab", "0"); !strings.Contains(out, "none") || !strings.Contains(out, "own") {
+		t.Errorf("project quota: %s", out)
+	}
+}
+
+// TestD7_ProductInUseIsNotGivenUp: the server does not start without the products that folders are of.
+func TestD7_ProductInUseIsNotGivenUp(t *testing.T) {
+	s := newShell(t)
+	file := filepath.Join(t.TempDir(), "davit.yaml")
+	if err := os.WriteFile(file, []byte("products:\n- id: std\n- id: fast\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := s.serve("--config", file)
+	s.must("secret\n", "user", "add", "ann", "--password-stdin")
+	s.must("", "folder", "add", "docs", "--user", "ann", "--product", "fast")
+	if code, _, errs := s.run("", "folder", "add", "x", "--user", "ann", "--product", "slow"); code != 1 || !strings.Contains(errs, `no storage product "slow"`) {
+		t.Errorf("a product that there is not: %d %s", code, errs)
+	}
+	r.stop()
+	if code, _, errs := s.run("", "serve", "--listen", "127.0.0.1:0"); code != 1 || !strings.Contains(errs, "1 folder(s) are of the storage product davit/fast/fast") {
+		t.Errorf("without the product: %d %s", code, errs)
+	}
+}

@@ -183,6 +183,7 @@ type UserCommands struct {
 	List   userList   `cmd:"" help:"List the users."`
 	Passwd userPasswd `cmd:"" help:"Set a user's password."`
 	Limit  userLimit  `cmd:"" help:"Show or change a user's limits."`
+	Quota  userQuota  `cmd:"" help:"Show or change how much all personal folders of a user may hold together."`
 	Rm     userRm     `cmd:"" help:"Remove a user."`
 }
 

@@ -16,6 +16,7 @@ type ProjectCommands struct {
 	Add    projectAdd     `cmd:"" help:"Add a project."`
 	List   projectList    `cmd:"" help:"List the projects."`
 	Limit  projectLimit   `cmd:"" help:"Show or change a project's limits."`
+	Quota  projectQuota   `cmd:"" help:"Show or change how much all folders of a project may hold together."`
 	Rm     projectRm      `cmd:"" help:"Remove a project."`
 	Member MemberCommands `cmd:"" help:"Manage the members of a project."`
 }

@@ -42,6 +42,7 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 	s.collectionRoutes(e)
 	s.projectRoutes(e)
 	s.mountRoutes(e)
+	s.tierRoutes(e)
 	s.noteScopes(e)
 	return e
 }
