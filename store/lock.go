@@ -98,7 +98,7 @@ func (s *Store) LockTokens(ctx context.Context, folderID string) ([]string, erro
 
 // BreakLock removes a lock for somebody who did not make it, or not over WebDAV; fs.ErrNotExist.
 func (s *Store) BreakLock(ctx context.Context, token string) error {
-	return named(s.write(ctx, durable, func(t tx) error {
+	return named(s.write(ctx, announced, func(t tx) error {
 		st, err := t.stmt(selectLock)
 		if err != nil {
 			return err
@@ -107,6 +107,7 @@ func (s *Store) BreakLock(ctx context.Context, token string) error {
 		if err != nil {
 			return err
 		}
+		t.touch(TouchFolder, l.FolderID) // so that the folder's memory follows
 		if _, err := t.exec(`DELETE FROM locks WHERE token = $1`, token); err != nil {
 			return err
 		}
