@@ -102,15 +102,16 @@ const (
 //  1. FS.reconcile, folder.scanMu, folder.journalMu, sumTable.flushing: one piece of work at a time
 //  2. the turn of a pending upload (pending.take), then that of a name (folder.amends)
 //  3. names of a folder (folder.names), sorted; of two folders in the order of their IDs
-//  4. FS.mu
-//  5. folder.changeMu
-//  6. pending.mu
-//  7. workspace.mu
-//  8. ledger.mu; of two folders in the order of their IDs
-//  9. journal.mu
+//  4. workspace.loading
+//  5. FS.mu
+//  6. folder.changeMu
+//  7. pending.mu
+//  8. workspace.mu
+//  9. ledger.mu; of two folders in the order of their IDs
+//  10. journal.mu
 //
 // Every other mutex is the last one that is taken, but lockTable.mu, under which lockCounts.mu is. SQL
-// is waited for under 1 to 3, and under folder.changeMu by begin and toSave: they use the
+// is waited for under 1 to 4, and under folder.changeMu by begin and toSave: they use the
 // folder, and who holds FS.mu looks at changeMu only where nobody does (atRest).
 type FS struct {
 	st       *store.Store
@@ -371,12 +372,12 @@ func (d *FS) Reconcile(ctx context.Context) error {
 			}
 		}
 	}
-	return errors.Join(d.followKept(ctx), d.reread(ctx), d.refreshAll(ctx), d.noteLimited(ctx))
+	return errors.Join(d.followKept(ctx), d.follow(ctx), d.noteLimited(ctx))
 }
 
-// reread brings the limits and locks up to date of the open folders that changes were about, and closes
-// those that are no more. Now and then it looks at all, for what failed when a folder was opened.
-func (d *FS) reread(ctx context.Context) error {
+// follow takes over what changes were about, for the open folders and their workspaces. Now and then it looks at
+// all, for what failed when a folder was opened.
+func (d *FS) follow(ctx context.Context) error {
 	touched := make(map[store.Touch]bool)
 	epoch, all := d.st.Changed(d.followed, func(t store.Touch) bool {
 		touched[t] = true
@@ -386,6 +387,16 @@ func (d *FS) reread(ctx context.Context) error {
 	if full := d.rereadAll.Add(rereadEvery); all || now.After(full) {
 		all, d.rereadAll = true, now
 	}
+	if err := errors.Join(d.reread(ctx, touched, all, epoch), d.refreshTouched(ctx, touched, all)); err != nil {
+		return fmt.Errorf("reconcile: %w", err)
+	}
+	d.followed = epoch
+	return nil
+}
+
+// reread brings the limits, workspaces and locks up to date of the open folders that changes until epoch were
+// about, and closes those that are no more.
+func (d *FS) reread(ctx context.Context, touched map[store.Touch]bool, all bool, epoch uint64) error {
 	open := d.heldFolders(func(f *folder) bool {
 		return all || touched[store.Touch{Kind: store.TouchFolder, ID: f.id}] ||
 			touched[store.Touch{Kind: store.TouchUser, ID: f.ownerID}] || touched[store.Touch{Kind: store.TouchProject, ID: f.projectID}]
@@ -411,11 +422,7 @@ func (d *FS) reread(ctx context.Context) error {
 		}
 		f.release()
 	}
-	if err != nil {
-		return fmt.Errorf("reconcile: %w", err)
-	}
-	d.followed = epoch
-	return nil
+	return err
 }
 
 // heed takes over a folder's row that was read in an epoch of the store, or later, unless a newer one was.

@@ -115,6 +115,9 @@ func (d *FS) open(ctx context.Context, id string) (*folder, error) {
 				f.retire(context.WithoutCancel(ctx), row.Deleted)
 			} else if err == nil {
 				f.heed(row, epoch)
+				if err := d.move(context.WithoutCancel(ctx), f.ledger, row); err != nil {
+					d.log.Warn("count folder for its workspace", "folder", id, "error", err)
+				}
 			}
 			return f, nil
 		}

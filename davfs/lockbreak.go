@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
-	"strings"
 
 	"davit/store"
 )
@@ -19,7 +17,7 @@ func (d *FS) Locks(ctx context.Context, folderID string) ([]store.Lock, error) {
 		return nil, err
 	}
 	defer f.release()
-	return f.locks.list(), nil
+	return f.locks.all(), nil
 }
 
 // Holds says which of some locks, as the store has them, exclude others at this moment.
@@ -49,23 +47,6 @@ func (d *FS) BreakLock(ctx context.Context, folderID, token string) error {
 	}
 	defer f.release()
 	return f.locks.breakLock(ctx, token)
-}
-
-// list gives the locks that exclude others.
-func (t *lockTable) list() []store.Lock {
-	now := t.o.now()
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	var locks []store.Lock
-	for _, h := range t.byToken {
-		if !h.pending && t.active(h, now) {
-			locks = append(locks, h.Lock)
-		}
-	}
-	slices.SortFunc(locks, func(x, y store.Lock) int {
-		return strings.Compare(x.Path+"\x00"+x.Created.UTC().Format("20060102150405.000000")+x.Token, y.Path+"\x00"+y.Created.UTC().Format("20060102150405.000000")+y.Token)
-	})
-	return locks
 }
 
 // get gives the lock with a token, if it excludes others.

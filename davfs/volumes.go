@@ -151,7 +151,7 @@ func (v *volume) show(path string) string {
 type VolumeStats struct {
 	Dir      string // of the volume; "" is the data directory
 	Free     int64  // bytes that it has left for us; -1 if it does not say
-	Total    int64  // bytes that it has
+	Total    int64  // bytes that it has; 0 if it does not say
 	Promised int64  // bytes of unfinished uploads that are still to come
 }
 
@@ -159,13 +159,22 @@ type VolumeStats struct {
 func (d *FS) Volumes() []VolumeStats {
 	all := make([]VolumeStats, len(d.volumes.all))
 	for i, v := range d.volumes.all {
-		free, err := v.free()
-		if err != nil {
-			free = -1
-		}
-		all[i] = VolumeStats{Dir: v.label, Free: free, Total: v.total(), Promised: v.promised.Load()}
+		all[i] = v.stats()
 	}
 	return all
+}
+
+// VolumeOf tells about the volume of a product.
+func (d *FS) VolumeOf(p *store.Product) VolumeStats {
+	return d.volumeOf(store.Folder{Product: d.o.Products.Column(p)}).stats()
+}
+
+func (v *volume) stats() VolumeStats {
+	free, err := v.free()
+	if err != nil {
+		free = -1
+	}
+	return VolumeStats{Dir: v.label, Free: free, Total: v.total(), Promised: v.promised.Load()}
 }
 
 // Ready says whether folders can be made and reached on every volume.

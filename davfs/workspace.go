@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -237,9 +238,14 @@ func (w *workspace) wait(ctx context.Context) error {
 // not known yet.
 func (d *FS) attach(ctx context.Context, l *ledger, row store.Folder, uncounted bool) error {
 	w, err := d.workspace(ctx, d.keyOf(row))
-	if err != nil {
-		return err
+	if err == nil {
+		w.attach(l, uncounted)
 	}
+	return err
+}
+
+// attach is FS.attach for who holds the workspace: from now on the folder does.
+func (w *workspace) attach(l *ledger, uncounted bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.moves++
@@ -260,7 +266,6 @@ func (d *FS) attach(ctx context.Context, l *ledger, row store.Folder, uncounted 
 	case !uncounted:
 		w.countLocked(l.id)
 	}
-	return nil
 }
 
 // detachLocked ends what attach began; its bytes count on if stays is set. FS.mu is held.
@@ -324,30 +329,51 @@ func (d *FS) move(ctx context.Context, l *ledger, row store.Folder) error {
 	if w == nil || w.key == d.keyOf(row) {
 		return nil
 	}
+	to, err := d.workspace(ctx, d.keyOf(row)) // before it leaves the other: if this fails, it stays there
+	if err != nil {
+		return err
+	}
 	w.mu.Lock()
 	uncounted := w.uncounted[l.id]
 	w.mu.Unlock()
 	d.detach(l, false)
-	return d.attach(ctx, l, row, uncounted)
+	to.attach(l, uncounted)
+	return nil
 }
 
-// refreshAll reads again what SQL knows about the workspaces of open folders.
-func (d *FS) refreshAll(ctx context.Context) error {
+// refreshTouched reads again what SQL knows about the workspaces of open folders that changes were about, or about all.
+func (d *FS) refreshTouched(ctx context.Context, touched map[store.Touch]bool, all bool) error {
+	var folders []string
+	for t := range touched {
+		if t.Kind == store.TouchFolder {
+			folders = append(folders, t.ID)
+		}
+	}
 	d.mu.Lock()
-	all := make([]*workspace, 0, len(d.workspaces))
+	held := make([]*workspace, 0, len(d.workspaces))
 	for _, w := range d.workspaces {
-		w.users++
-		all = append(all, w)
+		if all || touched[store.Touch{Kind: store.TouchUser, ID: w.key.id}] || touched[store.Touch{Kind: store.TouchProject, ID: w.key.id}] || w.hasClosed(folders) {
+			w.users++
+			held = append(held, w)
+		}
 	}
 	d.mu.Unlock()
 	var err error
-	for _, w := range all {
+	for _, w := range held {
 		if err == nil {
 			err = d.refresh(ctx, w)
 		}
 		d.leave(w)
 	}
 	return err
+}
+
+// hasClosed says whether one of some folders belongs to the workspace and is not open: of open ones SQL knows nothing
+// that counts here.
+func (w *workspace) hasClosed(ids []string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(ids, func(id string) bool { _, ok := w.closed[id]; return ok })
 }
 
 // SetWorkspaceLimit is store.SetWorkspaceLimit, by a category's key, and holds when it returns.

@@ -212,6 +212,69 @@ func TestD10_WorkspaceFollowsTheOwner(t *testing.T) {
 	}
 }
 
+// Workspaces of open folders are read again for what touches them, and not for the changes of others.
+func TestWorkspacesFollow(t *testing.T) {
+	w := newWorld(t, Options{})
+	ctx := t.Context()
+	eve, err := w.st.CreateUser(ctx, store.User{Name: "eve"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := w.CreateFolder(ctx, store.NewFolder{Folder: store.Folder{OwnerID: eve.ID, Title: "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := make(map[string]*ledger)
+	for _, row := range []store.Folder{w.folder(t, 0, 0), theirs} {
+		tree := w.tree(t, row)
+		open[row.OwnerID] = tree.f.ledger
+	}
+	want := func(what, userID string, max int64) {
+		t.Helper()
+		if got := open[userID].workspace.max.Load(); got != max {
+			t.Errorf("%s: the limit is %d, want %d", what, got, max)
+		}
+	}
+	follow := func(err error) {
+		t.Helper()
+		if err := errors.Join(err, w.Reconcile(ctx)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	follow(w.st.SetWorkspaceLimit(ctx, w.user.ID, "", 10)) // as a command does
+	want("own", w.user.ID, 10)
+	want("other", eve.ID, 0)
+	open[w.user.ID].workspace.max.Store(1) // one that is not looked at again stays so
+	follow(w.st.SetWorkspaceLimit(ctx, eve.ID, "", 20))
+	want("untouched", w.user.ID, 1)
+	want("own", eve.ID, 20)
+	follow(w.st.DeleteUser(ctx, w.user.ID, eve.ID, false)) // touches everything, and takes the workspace away
+	want("of the new owner", w.user.ID, 20)
+	if a, b := open[w.user.ID].workspace, open[eve.ID].workspace; a != b {
+		t.Error("two folders of one workspace have two accounts")
+	}
+}
+
+// A folder whose new workspace cannot be read stays in the old one's account, until it can.
+func TestWorkspaceMoveIsTriedAgain(t *testing.T) {
+	w := newWorld(t, Options{})
+	eve, err := w.st.CreateUser(t.Context(), store.User{Name: "eve"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := w.folder(t, 0, 0)
+	l := w.tree(t, row).f.ledger
+	row.OwnerID = eve.ID
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.move(ended, l, row); err == nil || l.workspace == nil || l.workspace.key.id != w.user.ID {
+		t.Errorf("%v: the folder belongs to %+v", err, l.workspace)
+	}
+	if err := w.move(t.Context(), l, row); err != nil || l.workspace.key.id != eve.ID {
+		t.Errorf("%v: the folder belongs to %+v", err, l.workspace)
+	}
+}
+
 // TestD10_WorkspaceUnderLoad: many writers at the limit of several folders' workspace, with moves, copies, deletions of files
 // and of folders: never a byte more than the limit, and in the end the account is exact.
 func TestD10_WorkspaceUnderLoad(t *testing.T) {

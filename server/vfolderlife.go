@@ -167,19 +167,24 @@ func (s *Server) listVFolders(v *vcall) error {
 	for _, m := range rows {
 		fresh[m.Folder.ID] = m.Folder
 	}
-	list := make([]vfolder, 0, len(mounts))
+	shown := make([]store.Mount, 0, len(mounts))
+	folders := make([]store.Folder, 0, len(mounts))
 	for _, m := range mounts {
 		f, ok := fresh[m.Folder.ID]
 		if !ok || group.ID != "" && f.ProjectID != group.ID {
 			continue
 		}
 		m.Folder = f
-		u, used, err := s.files.LastKnown(f)
-		if err != nil {
-			return err
-		}
-		m.Folder.LastUsed = used
-		list = append(list, s.vfolderOf(m, u, v.p))
+		m.Folder.LastUsed = s.files.LastUse(f)
+		shown, folders = append(shown, m), append(folders, f)
+	}
+	usages, err := s.files.Usages(folders)
+	if err != nil {
+		return err
+	}
+	list := make([]vfolder, len(shown))
+	for i, m := range shown {
+		list[i] = s.vfolderOf(m, usages[i], v.p)
 	}
 	return v.JSON(http.StatusOK, list)
 }

@@ -83,10 +83,10 @@ func (s *Server) hosts(admit func(*store.Product) bool) vhosts {
 		name := s.hostName(p)
 		h.Allowed = append(h.Allowed, name)
 		use := vhostUse{Backend: "vfs", Capabilities: []string{"vfolder", "quota", "metric"}, Scaling: []string{}}
-		if v, total := s.files.VolumeOf(p); total > 0 && v.Free >= 0 {
-			used := max(0, total-v.Free)
-			percent := math.Round(float64(used)/float64(total)*1000) / 10
-			use.Usage = vusage{&percent, &used, &total}
+		if v := s.files.VolumeOf(p); v.Total > 0 && v.Free >= 0 {
+			used := max(0, v.Total-v.Free)
+			percent := math.Round(float64(used)/float64(v.Total)*1000) / 10
+			use.Usage = vusage{&percent, &used, &v.Total}
 		}
 		h.Volumes[name] = use
 	}

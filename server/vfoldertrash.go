@@ -234,11 +234,11 @@ func (s *Server) listTrashed(v *vcall) error {
 			if !r.Has(store.Remove) {
 				continue
 			}
-			u, _, err := s.files.LastKnown(f)
+			u, err := s.files.Usages([]store.Folder{f})
 			if err != nil {
 				return err
 			}
-			one := s.vfolderOf(store.Mount{Folder: f, Rights: r, Role: group.Role}, u, v.p)
+			one := s.vfolderOf(store.Mount{Folder: f, Rights: r, Role: group.Role}, u[0], v.p)
 			one.Status = "delete-pending"
 			list = append(list, one)
 		}
