@@ -417,6 +417,7 @@ func (s *Store) RenewToken(ctx context.Context, id string, expires time.Time) (T
 		if err != nil {
 			return convert(err)
 		}
+		t.touch(TouchUser, k.UserID)
 		k.Folders = nil
 		return t.note(ctx, tokenEvent("renew", k))
 	})
