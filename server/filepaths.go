@@ -124,7 +124,7 @@ func (t *fileTrees) at(field, text string, need store.Rights) (fileAt, error) {
 		t.open[f.mount.Folder.ID] = f.tree
 	}
 	f.name = f.tree.Resolve(path.name)
-	if l, ok := t.c.Response().Writer.(*response); ok {
+	if l, ok := t.c.Response().Writer.(logged); ok {
 		l.SetLog("", "/dav/"+f.mount.Folder.ID+"/"+f.name, "")
 	}
 	return f, nil

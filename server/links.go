@@ -130,7 +130,7 @@ func (s *Server) linked(c echo.Context, kind linkKind, token string) (link, stor
 	if err != nil {
 		return l, p, nil, err
 	}
-	if w, ok := c.Response().Writer.(*response); ok {
+	if w, ok := c.Response().Writer.(logged); ok {
 		path := "/dav/" + m.Folder.ID
 		if len(l.Paths) == 1 {
 			path += "/" + l.Paths[0]
