@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,8 @@ func TestHostileInput(t *testing.T) {
 	}
 }
 
+var wordsOf = regexp.MustCompile(`[A-Z]?[a-z]+`)
+
 // attack is one route under attack.
 type attack struct {
 	t      *testing.T
@@ -63,6 +66,8 @@ type attack struct {
 	item   *openapi3.PathItem
 
 	folder string
+	names  int
+	weak   bool // the body is refused as it is, with 400
 }
 
 func (a *attack) run() {
@@ -81,7 +86,7 @@ func (a *attack) run() {
 			if p.Value.In == "header" {
 				continue // net/http refuses most of these before the server sees them
 			}
-			a.send(a.target(params, p.Value.Name, text), "", false, "")
+			a.send(a.target(params, p.Value.Name, text), "", false)
 		}
 	}
 	body := a.op.RequestBody
@@ -90,7 +95,7 @@ func (a *attack) run() {
 	}
 	schema := body.Value.Content["application/json"].Schema.Value
 	for _, text := range notJSON {
-		a.send(good, text, true, "")
+		a.send(good, text, true)
 	}
 	whole, _ := a.sample(schema, 0).(map[string]any)
 	if example, ok := body.Value.Content["application/json"].Example.(map[string]any); ok {
@@ -100,6 +105,7 @@ func (a *attack) run() {
 			}
 		}
 	}
+	a.weak = a.send(good, marshal(a.t, whole), false).status == http.StatusBadRequest
 	a.fields(good, whole, whole, nil)
 }
 
@@ -107,9 +113,13 @@ func (a *attack) run() {
 func (a *attack) fields(target string, whole, part map[string]any, path []string) {
 	for _, name := range slices.Sorted(maps.Keys(part)) {
 		old := part[name]
+		names := append(slices.Clone(path), name)
+		if members, ok := old.(map[string]any); ok { // which are missing then
+			names = slices.AppendSeq(names, maps.Keys(members))
+		}
 		for _, value := range hostileValues {
 			part[name] = json.RawMessage(value)
-			a.send(target, marshal(a.t, whole), false, name)
+			a.send(target, marshal(a.t, whole), false, names...)
 		}
 		part[name] = old
 		twice := strings.TrimSuffix(marshal(a.t, part), "}") + "," + marshal(a.t, name) + ":" + marshal(a.t, old) + "}"
@@ -118,11 +128,11 @@ func (a *attack) fields(target string, whole, part map[string]any, path []string
 		}
 		switch old := old.(type) {
 		case map[string]any:
-			a.fields(target, whole, old, append(path, name))
+			a.fields(target, whole, old, append(slices.Clone(path), name))
 		case []any:
 			if len(old) > 0 {
 				if first, ok := old[0].(map[string]any); ok {
-					a.fields(target, whole, first, append(path, name))
+					a.fields(target, whole, first, append(slices.Clone(path), name))
 				}
 			}
 		}
@@ -153,7 +163,7 @@ func (a *attack) target(params openapi3.Parameters, name, text string) string {
 			switch {
 			case p.Value.Name == name:
 				raw = url.QueryEscape(name) + "=" + text
-			case p.Value.Required:
+			case p.Value.Required, slices.Contains([]string{"path", "file", "files", "id", "folder"}, p.Value.Name):
 				query.Set(p.Value.Name, fmt.Sprint(a.value(p.Value.Name, p.Value.Schema)))
 			}
 		}
@@ -173,28 +183,68 @@ func (a *attack) value(name string, schema *openapi3.SchemaRef) any {
 }
 
 func (a *attack) named(name string, s *openapi3.Schema, depth int) any {
+	files := strings.HasPrefix(a.path, "/api/files") && !strings.HasPrefix(a.path, "/api/files/collections") || strings.HasSuffix(a.path, "/archive")
+	at := a.folder // of the folder, or of a file in it
+	if files {
+		at = "/" + a.folder
+	}
+	one := s.Type == nil || s.Type.Includes("string")
 	switch name {
-	case "id", "folder", "folderId", "vfolder", "vfolder_id", "oldId":
-		if s.Type == nil || s.Type.Includes("string") {
-			if name == "oldId" || a.path == "/api/files/upload" {
-				return "/" + a.folder + "/file"
-			}
-			if strings.HasPrefix(a.path, "/api/files") && !strings.HasPrefix(a.path, "/api/files/collections") {
-				return "/" + a.folder
-			}
+	case "id", "folder", "folderId", "vfolder", "vfolder_id", "vfolder_name", "oldId", "newId":
+		if strings.Contains(a.path, "/uploads/") || strings.HasPrefix(a.path, "/api/davit/projects") || strings.HasPrefix(a.path, "/api/davit/users") ||
+			strings.HasPrefix(a.path, "/api/davit/groups") || strings.HasPrefix(a.path, "/api/tokens") || strings.HasPrefix(a.path, "/api/davit/mounts/") {
+			break
+		}
+		if files && (name == "oldId" || name == "newId" || a.method != http.MethodGet && !strings.HasSuffix(a.path, "/emptyTrash")) {
+			at += "/x"
+		}
+		if name == "newId" || strings.HasSuffix(a.path, "/folder") || strings.HasSuffix(a.path, "/upload") {
+			at += "y"
+		}
+		if one {
+			return at
+		}
+	case "name", "title", "new_name", "newTitle", "target_name":
+		if strings.HasPrefix(a.path, "/folders/{name}") && name == "name" {
 			return a.folder
 		}
-	case "major":
-		return 2
-	case "newId", "currentFolder":
-		return "/" + a.folder + "/new"
+		a.names++
+		return fmt.Sprintf("fresh%d-%d", time.Now().UnixNano(), a.names)
+	case "path", "file", "target_path", "src", "dst":
+		if !one {
+			break
+		}
+		switch {
+		case files:
+			return at
+		case name == "dst" || strings.HasSuffix(a.path, "/mkdir") || strings.Contains(a.path, "upload"):
+			return "y"
+		case strings.HasSuffix(a.path, "/files"):
+			return ""
+		}
+		return "x"
 	case "ids":
-		return []any{"/" + a.folder}
+		return []any{at + "/x"}
+	case "files":
+		return []any{"x"}
+	case "product":
+		return map[string]any{"id": "standard", "category": "standard", "provider": "davit"}
+	case "host", "folder_host", "target_host":
+		return "local"
+	case "username", "user":
+		if one {
+			return "rita"
+		}
+	case "pi":
+		return "root"
 	case "supportedProtocols":
 		return []any{protocolChunked}
-	}
-	if name == "path" && a.path == "/api/files/search" {
+	case "currentFolder":
 		return "/" + a.folder
+	case "permissions":
+		return []any{"READ"}
+	case "major":
+		return 2
 	}
 	return a.sample(s, depth)
 }
@@ -249,11 +299,12 @@ func (a *attack) sample(s *openapi3.Schema, depth int) any {
 	return "x"
 }
 
-// send sends a request. wrong: it must be refused; field: which a refusal with 400 names.
-func (a *attack) send(target, body string, wrong bool, field string) {
+// send sends a request. wrong: it must be refused. fields: a field and those that it is in, of which a refusal
+// with 400 names one.
+func (a *attack) send(target, body string, wrong bool, fields ...string) answer {
 	u, err := url.ParseRequestURI(a.c.url + target)
 	if err != nil {
-		return // no client can send it
+		return answer{} // no client can send it
 	}
 	r := (&http.Request{Method: a.method, URL: u, Header: http.Header{}, Host: u.Host}).WithContext(a.t.Context())
 	if body != "" {
@@ -266,14 +317,20 @@ func (a *attack) send(target, body string, wrong bool, field string) {
 	got := a.c.do(r)
 	if got.status == http.StatusUnauthorized && !strings.HasPrefix(a.path, "/auth") {
 		a.c.token = a.c.newToken("", false) // the attack has ended its own credentials
-		return
+		return got
+	}
+	named := func(field string) bool { // also by its last word, and file for path, which is an older name of the same
+		words := wordsOf.FindAllString(field, -1)
+		return strings.Contains(got.body, field) || len(words) > 0 && strings.Contains(got.body, strings.ToLower(words[len(words)-1])) ||
+			field == "path" && strings.Contains(got.body, "file")
 	}
 	switch {
-	case got.status >= 500 && got.status != http.StatusBadGateway && got.status != http.StatusNotImplemented && got.status != http.StatusServiceUnavailable:
+	case got.status == http.StatusInternalServerError || got.status == http.StatusGatewayTimeout:
 		a.t.Errorf("%s %s %s: %d %s", a.method, excerpt([]byte(target)), excerpt([]byte(body)), got.status, excerpt([]byte(got.body)))
 	case wrong && got.status < 400:
 		a.t.Errorf("%s %s %s: %d, want a refusal", a.method, target, excerpt([]byte(body)), got.status)
-	case got.status == 400 && field != "" && strings.Contains(got.header.Get("Content-Type"), "json") && !strings.Contains(got.body, field):
-		a.t.Errorf("%s %s with %s in %s: the refusal names no field: %s", a.method, target, excerpt([]byte(body)), field, excerpt([]byte(got.body)))
+	case got.status == 400 && len(fields) > 0 && !a.weak && !slices.ContainsFunc(fields, named):
+		a.t.Errorf("%s %s with %s: the refusal names none of %v: %s", a.method, target, excerpt([]byte(body)), fields, excerpt([]byte(got.body)))
 	}
+	return got
 }
