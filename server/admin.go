@@ -57,14 +57,6 @@ func administrator(p store.Principal) error {
 	return nil
 }
 
-// changing refuses tokens that cannot change anything.
-func changing(p store.Principal) error {
-	if p.ReadOnly {
-		return fmt.Errorf("this token is for reading only: %w", fs.ErrPermission)
-	}
-	return nil
-}
-
 // pathText is a parameter of the path, as the client meant it: echo leaves it escaped if something in the path was
 // escaped that need not be.
 func pathText(c echo.Context, name string) (string, error) {

@@ -66,6 +66,7 @@ var (
 	errRateLimit = errors.New("too many requests in the last 15 minutes")
 	errTooLarge  = errors.New("the body is too large")
 	errCrossSite = errors.New("requests from other sites' pages are refused")
+	errOnlyReads = fmt.Errorf("%w: this token is for reading only", fs.ErrPermission)
 	errNarrowed  = fmt.Errorf("%w: this token is for some folders only", fs.ErrPermission)
 )
 

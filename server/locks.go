@@ -76,9 +76,6 @@ func (s *Server) breakLock(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	if err := changing(p); err != nil {
-		return err
-	}
 	token, err := pathText(c, "token")
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"davit/auth"
 	"davit/store"
 
 	"github.com/labstack/echo/v4"
@@ -469,9 +470,6 @@ func newMountOut(plan mountPlan, m mountJSON) (newMountJSON, error) {
 // createMount makes a token for the wanted folders and answers with everything to mount them, or
 // with the script alone.
 func (s *Server) createMount(c echo.Context, p store.Principal) error {
-	if p.ReadOnly {
-		return fmt.Errorf("%w: this token cannot make mounts", fs.ErrPermission) // D30
-	}
 	in, err := readObject(c)
 	if err != nil {
 		return err
@@ -507,6 +505,9 @@ func (s *Server) createMount(c echo.Context, p store.Principal) error {
 		return err
 	}
 	readOnly := !slices.ContainsFunc(folders, func(f store.TokenFolder) bool { return !f.ReadOnly })
+	if err := mayMount(p, !readOnly, end); err != nil {
+		return err
+	}
 	row, token, err := s.auth.NewToken(store.Token{
 		UserID: who.UserID, Kind: store.TokenMount, Title: title, Folders: folders, ReadOnly: readOnly,
 		Scopes: store.Scopes{{Path: "webdav", Write: !readOnly}}, Expires: end,
@@ -529,6 +530,19 @@ func (s *Server) createMount(c echo.Context, p store.Principal) error {
 		return c.Blob(http.StatusCreated, "text/x-shellscript; charset=UTF-8", []byte(out.Script))
 	}
 	return c.JSON(http.StatusCreated, out)
+}
+
+// mayMount says whether p's token may make, or keep alive, a mount that ends then: one that could do more over
+// WebDAV than the token itself, or longer, would be a way around what the token is narrowed to (D30).
+func mayMount(p store.Principal, write bool, end time.Time) error {
+	scope := store.Scope{Path: "webdav", Write: write}
+	if !p.Allow(scope.Path, scope.Write) {
+		return &auth.ScopeError{Scope: scope}
+	}
+	if n := p.Narrow; n != nil && !n.Expires.IsZero() && end.After(n.Expires) {
+		return fmt.Errorf("%w: the mount must end no later than the token that asks for it, at %s", fs.ErrPermission, timeText(n.Expires))
+	}
+	return nil
 }
 
 // mountOut is a mount without its folders.
@@ -657,9 +671,6 @@ func (s *Server) answerMount(c echo.Context, t store.Token) error {
 // deleteMount revokes a mount: its next request is refused. A mount that is not there, or not the
 // caller's, is 204 as well, so that a platform may repeat this until it was heard.
 func (s *Server) deleteMount(c echo.Context, p store.Principal) error {
-	if p.ReadOnly {
-		return fmt.Errorf("%w: this token only reads", fs.ErrPermission)
-	}
 	t, err := s.mountOf(c, p)
 	if err == nil {
 		err = s.store.DeleteToken(c.Request().Context(), t.ID)
@@ -672,9 +683,6 @@ func (s *Server) deleteMount(c echo.Context, p store.Principal) error {
 
 // renewMount gives a mount another end.
 func (s *Server) renewMount(c echo.Context, p store.Principal) error {
-	if p.ReadOnly {
-		return fmt.Errorf("%w: this token only reads", fs.ErrPermission)
-	}
 	t, err := s.mountOf(c, p)
 	if err != nil {
 		return err
@@ -685,6 +693,9 @@ func (s *Server) renewMount(c echo.Context, p store.Principal) error {
 	}
 	end := s.mountEnd(in)
 	if err := in.bad(); err != nil {
+		return err
+	}
+	if err := mayMount(p, !t.ReadOnly, end); err != nil {
 		return err
 	}
 	if t, err = s.store.RenewToken(c.Request().Context(), t.ID, end); errors.Is(err, fs.ErrNotExist) {

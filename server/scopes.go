@@ -70,23 +70,24 @@ func isVersion(word string) bool {
 }
 
 // admit says whether p's token covers the route of c; scope "" is that of scopeOf. A
-// token for some folders has no business with what is its user's alone (D30).
+// token for some folders has no business with what is its user's alone, and one for reading does not change
+// that (D30); what either may do with folders and files is said by its rights in them.
 func admit(c echo.Context, p store.Principal, scope store.Scope) error {
-	if p.Narrow == nil || c.Path() == "/api/davit/me" { // what a token is for, it may always ask
+	if p.Narrow == nil && !p.ReadOnly || c.Path() == "/api/davit/me" { // what a token is for, it may always ask
 		return nil
 	}
 	if scope.Path == "" {
 		scope = scopeOf(c.Request().Method, c.Path())
 	}
-	if !p.Narrow.Scopes.Allow(scope.Path, scope.Write) {
+	if !p.Allow(scope.Path, scope.Write) {
 		return &auth.ScopeError{Scope: scope}
 	}
-	if p.Narrowed() {
-		switch area, _, _ := strings.Cut(scope.Path, "."); area {
-		case "files", "vfolders":
-		default:
-			return errNarrowed
-		}
+	switch area, _, _ := strings.Cut(scope.Path, "."); {
+	case area == "files" || area == "vfolders":
+	case p.Narrowed():
+		return errNarrowed
+	case p.ReadOnly && scope.Write:
+		return errOnlyReads
 	}
 	return nil
 }

@@ -101,9 +101,6 @@ func (s *Server) setQuota(c echo.Context, p store.Principal) error {
 	if err := administrator(p); err != nil {
 		return err
 	}
-	if err := changing(p); err != nil {
-		return err
-	}
 	id, err := s.workspaceIn(c, p)
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func tokenOut(t store.Token) tokenJSON {
 }
 
 // errNotWhole is for tokens that may do less than their user: nothing comes of them that may do more (D30).
-var errNotWhole = fmt.Errorf("%w: this token may do less than its user; it makes no tokens or keys, and changes no password", fs.ErrPermission)
+var errNotWhole = fmt.Errorf("%w: this token may do less than its user; it makes no tokens, keys or administrators, and sets no password", fs.ErrPermission)
 
 const tokensPath = "/api/tokens"
 
@@ -533,13 +533,19 @@ func (s *Server) listKeys(c echo.Context, p store.Principal) error {
 	return c.JSON(http.StatusOK, map[string]any{"keys": list})
 }
 
+// mayMakeKeys says whether p may make what has neither an end nor scopes: API keys, others' passwords,
+// administrators.
+func mayMakeKeys(p store.Principal) bool {
+	return p.Whole() && (p.Narrow == nil || p.Narrow.Expires.IsZero() && !p.Narrow.Fixed)
+}
+
 // createKey makes an API key. A key has no end and no scopes: only who has neither makes one.
 func (s *Server) createKey(c echo.Context, p store.Principal) error {
 	userID, _, err := s.subject(c, p)
 	if err != nil {
 		return err
 	}
-	if !p.Whole() || p.Narrow != nil && (!p.Narrow.Expires.IsZero() || p.Narrow.Fixed) {
+	if !mayMakeKeys(p) {
 		return errNotWhole
 	}
 	k, secret, err := s.auth.NewKey(userID)

@@ -236,6 +236,9 @@ func (s *Server) createUser(c echo.Context, p store.Principal) error {
 	if err := in.bad(); err != nil {
 		return err
 	}
+	if change.Admin != nil && *change.Admin && !mayMakeKeys(p) {
+		return errNotWhole
+	}
 	if err := s.hashIn(c, &change, password); err != nil {
 		return err
 	}
@@ -265,9 +268,6 @@ func (s *Server) createUser(c echo.Context, p store.Principal) error {
 // changeUser changes what the body names. Users may change their own e-mail address; the rest is for
 // administrators.
 func (s *Server) changeUser(c echo.Context, p store.Principal) error {
-	if err := changing(p); err != nil {
-		return err
-	}
 	u, err := s.userInPath(c, p)
 	if err != nil {
 		return err
@@ -282,6 +282,9 @@ func (s *Server) changeUser(c echo.Context, p store.Principal) error {
 	change, password := userIn(in)
 	if err := in.bad(); err != nil {
 		return err
+	}
+	if (password != nil || change.Admin != nil && *change.Admin) && !mayMakeKeys(p) {
+		return errNotWhole
 	}
 	if !p.Admin && (change.Admin != nil || password != nil || change.MaxFolders != nil || change.MaxBytes != nil || change.MaxFiles != nil) {
 		return fmt.Errorf("only your email can be changed here by yourself: %w", fs.ErrPermission)
