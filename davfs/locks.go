@@ -17,11 +17,11 @@ import (
 )
 
 // lockRecords is what the lock table needs from the store: rows that survive a
-// restart. All methods are safe for concurrent use; SaveLock replaces a row with
-// the same token, DeleteLocks ignores tokens that have none. BreakLock deletes one, tells the audit, and is
-// fs.ErrNotExist if there is none.
+// restart. All methods are safe for concurrent use; DeleteLocks ignores tokens that have no row. RefreshLock
+// changes the time of a row, BreakLock deletes one and tells the audit; both are fs.ErrNotExist if there is none.
 type lockRecords interface {
 	SaveLock(context.Context, store.Lock) error
+	RefreshLock(ctx context.Context, token string, timeout time.Duration, expires time.Time) error
 	DeleteLocks(context.Context, ...string) error
 	BreakLock(context.Context, string) error
 }
@@ -255,13 +255,17 @@ func (t *lockTable) refresh(ctx context.Context, name, token, userID string, tim
 		return store.Lock{}, fmt.Errorf("refresh lock of %s: %w", l.UserName, fs.ErrPermission)
 	}
 	l.Timeout, l.Expires = timeout, now.Add(timeout)
-	if err := t.rec.SaveLock(ctx, l); err != nil {
-		return store.Lock{}, fmt.Errorf("save lock: %w", err)
-	}
+	err := t.rec.RefreshLock(ctx, token, timeout, l.Expires)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if h.spot == nil || h.leaving { // gone meanwhile, and perhaps before its row came back
-		t.stale = append(t.stale, token)
+	if errors.Is(err, fs.ErrNotExist) { // an administrator removed it, and follow has not come round yet
+		t.forget(h)
+		return store.Lock{}, unknown
+	}
+	if err != nil {
+		return store.Lock{}, fmt.Errorf("save lock: %w", err)
+	}
+	if h.spot == nil || h.leaving { // gone meanwhile
 		return store.Lock{}, unknown
 	}
 	h.Timeout, h.Expires = l.Timeout, l.Expires

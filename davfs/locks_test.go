@@ -21,7 +21,7 @@ type lockRows struct {
 	mu     sync.Mutex
 	rows   map[string]store.Lock
 	fail   error
-	during func() // called by SaveLock, without mu
+	during func() // called by SaveLock and RefreshLock, without mu
 }
 
 func (r *lockRows) SaveLock(_ context.Context, l store.Lock) error {
@@ -37,6 +37,24 @@ func (r *lockRows) SaveLock(_ context.Context, l store.Lock) error {
 		r.rows = make(map[string]store.Lock)
 	}
 	r.rows[l.Token] = l
+	return nil
+}
+
+func (r *lockRows) RefreshLock(_ context.Context, token string, timeout time.Duration, expires time.Time) error {
+	if r.during != nil {
+		r.during()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fail != nil {
+		return r.fail
+	}
+	l, ok := r.rows[token]
+	if !ok {
+		return fs.ErrNotExist
+	}
+	l.Timeout, l.Expires = timeout, expires
+	r.rows[token] = l
 	return nil
 }
 
@@ -556,8 +574,9 @@ func TestLockRaces(t *testing.T) {
 		name string
 		gone func(*lockBench, string)
 	}{
-		{"its tree was removed", func(b *lockBench, _ string) { b.removeTree("") }},
+		{"its tree was removed", func(b *lockBench, _ string) { _ = b.rows.DeleteLocks(b.t.Context(), b.removeTree("")...) }},
 		{"it was unlocked", func(b *lockBench, token string) { _, _ = b.unlock(b.t.Context(), "a", token) }},
+		{"its row was removed", func(b *lockBench, token string) { _ = b.rows.DeleteLocks(b.t.Context(), token) }},
 	} {
 		t.Run("refresh while "+c.name, func(t *testing.T) {
 			b := newLockBench(t, lockOptions{})
@@ -568,6 +587,9 @@ func TestLockRaces(t *testing.T) {
 			}
 			if err := b.expire(t.Context()); err != nil || len(b.rows.rows) != 0 {
 				t.Errorf("its row came back: %q, %v", b.rows.tokens(), err)
+			}
+			if b.held.Load() != 0 || len(b.o.counts.n) != 0 {
+				t.Errorf("it is still held: %d, counted: %v", b.held.Load(), b.o.counts.n)
 			}
 		})
 	}

@@ -2,7 +2,9 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -284,6 +286,23 @@ func TestLCK12_LocksOverAPI(t *testing.T) {
 	}
 	if a := other.call("PUT", "/dav/"+k.folder+"/draft.txt", "y"); a.status != 204 {
 		t.Errorf("PUT after the lock's row is gone: %d", a.status)
+	}
+	// A refresh that comes before the server followed does not bring it back.
+	token = k.member.lock("/dav/" + k.folder + "/draft.txt")
+	if err := k.store.BreakLock(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	again := k.request("LOCK", "/dav/"+k.folder+"/draft.txt", "")
+	again.Header.Set("If", "(<"+token+">)")
+	again.SetBasicAuth("member", k.member.token)
+	if a := k.do(again); a.status != 412 || !strings.Contains(a.body, "lock-token-matches-request-uri") {
+		t.Errorf("refresh of a lock whose row is gone: %d %s", a.status, a.body)
+	}
+	if _, err := k.store.Lock(t.Context(), token); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the lock's row after the refresh: %v", err)
+	}
+	if a := other.call("PUT", "/dav/"+k.folder+"/draft.txt", "z"); a.status != 204 {
+		t.Errorf("PUT after the refresh was refused: %d", a.status)
 	}
 	// An administrator who may read ends others' locks over WebDAV; the audit tells of that as well.
 	token = k.owner.lock("/dav/" + k.shared + "/a")

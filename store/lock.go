@@ -42,20 +42,22 @@ func (s *Store) Locks(ctx context.Context, folderID string) ([]Lock, error) {
 	return collect[Lock](s.reads.QueryContext(ctx, selectLocks, folderID))(scanLock)
 }
 
-// SaveLock writes a lock, in place of one with the same token. fs.ErrNotExist if
-// its folder is gone. Whether locks conflict is not asked.
+// SaveLock writes a new lock. fs.ErrNotExist if its folder is gone. Whether locks conflict is not asked.
 func (s *Store) SaveLock(ctx context.Context, l Lock) error {
 	return named(s.writeOne(ctx, relaxed, func(t tx) error {
 		_, err := t.exec(`INSERT INTO locks (token, folder_id, path, infinite, shared, owner_xml, user_id, timeout, expires, created)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-			ON CONFLICT (token) DO UPDATE SET folder_id = excluded.folder_id, path = excluded.path,
-				infinite = excluded.infinite, shared = excluded.shared, owner_xml = excluded.owner_xml,
-				user_id = excluded.user_id, timeout = excluded.timeout, expires = excluded.expires,
-				created = excluded.created`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			l.Token, l.FolderID, l.Path, l.Infinite, l.Shared, l.OwnerXML, l.UserID,
 			l.Timeout.Microseconds(), micros(l.Expires), micros(l.Created))
 		return err
 	}), "folder", l.FolderID)
+}
+
+// RefreshLock gives a lock more time; fs.ErrNotExist if it was removed.
+func (s *Store) RefreshLock(ctx context.Context, token string, timeout time.Duration, expires time.Time) error {
+	return named(s.writeOne(ctx, relaxed, func(t tx) error {
+		return oneRow(t.exec(`UPDATE locks SET timeout = $2, expires = $3 WHERE token = $1`, token, timeout.Microseconds(), micros(expires)))
+	}), "lock", token)
 }
 
 // DeleteLocks removes locks by their tokens, all or none; those that are gone

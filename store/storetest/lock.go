@@ -23,12 +23,13 @@ func testLocks(t *testing.T, s *store.Store) {
 	equal(t, "locks", must(s.Locks(ctx, f.ID))(t), []store.Lock{a, b})
 
 	b.Expires, b.Timeout = at(200), 200*time.Second
-	ok(t, s.SaveLock(ctx, b))
+	ok(t, s.RefreshLock(ctx, b.Token, b.Timeout, b.Expires))
 	equal(t, "after a refresh", must(s.Locks(ctx, f.ID))(t), []store.Lock{a, b})
 	wantErr(t, "folder that is gone", s.SaveLock(ctx, store.Lock{Token: "x", FolderID: "none"}), fs.ErrNotExist)
 
 	ok(t, s.DeleteLocks(ctx))
 	ok(t, s.DeleteLocks(ctx, "urn:uuid:a", "unknown"))
+	wantErr(t, "refresh of one that is gone", s.RefreshLock(ctx, a.Token, time.Hour, at(300)), fs.ErrNotExist)
 	equal(t, "after DeleteLocks", must(s.Locks(ctx, f.ID))(t), []store.Lock{b})
 	equal(t, "in another folder", len(must(s.Locks(ctx, other.ID))(t)), 1)
 }
