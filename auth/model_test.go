@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
@@ -300,6 +301,65 @@ func ruledRun(t *testing.T, seed uint64, steps int) {
 			refused := !g.in[u]
 			delete(g.in, u)
 			return st.RemoveGroupMember(ctx, id, u), refused
+		}},
+		{"another owner", func(st *store.Store) (error, bool) {
+			id, f := folder()
+			if f == nil {
+				return nil, false
+			}
+			u, p := user(), ""
+			if rnd.IntN(2) == 0 {
+				p = project()
+			}
+			if f.project != p || p == "" && f.owner != u {
+				f.owner, f.project = u, p
+				if p == "" {
+					delete(f.users, u)
+					f.members = 0
+				}
+				for g := range f.groups {
+					if p != "" && m.groups[g].project != p {
+						delete(f.groups, g)
+					}
+				}
+			}
+			return st.ChangeOwner(ctx, store.NewOwner{FolderID: id, UserID: u, ProjectID: p}), false
+		}},
+		{"deleted and back", func(st *store.Store) (error, bool) {
+			id, f := folder()
+			if f == nil {
+				return nil, false
+			}
+			if err := st.DeleteFolder(ctx, id, time.Now().Add(time.Hour)); err != nil {
+				return err, false
+			}
+			if _, err := here.Poll(ctx); err != nil {
+				return err, false
+			}
+			for _, u := range m.users { // who has looked meanwhile must see it again
+				if _, err := a.Mount(ctx, store.Principal{UserID: u}, id); !errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("%s sees a deleted folder: %v", names[u], err), false
+				}
+			}
+			_, err := st.RestoreFolder(ctx, id, store.Restore{})
+			return err, false
+		}},
+		{"invitation", func(st *store.Store) (error, bool) {
+			id, f := folder()
+			from, to, r := user(), user(), rights()
+			if f == nil || from == to || r == 0 {
+				return nil, false
+			}
+			if f.project == "" && f.owner == to || f.users[to].Has(r) {
+				_, _, err := st.Invite(ctx, id, from, []string{to}, r)
+				return err, true
+			}
+			f.users[to] |= r
+			all, _, err := st.Invite(ctx, id, from, []string{to}, r)
+			if err == nil {
+				err = st.AcceptInvitation(ctx, all[0].ID, to)
+			}
+			return err, false
 		}},
 		{"user goes", func(st *store.Store) (error, bool) {
 			if rnd.IntN(6) > 0 {

@@ -255,7 +255,7 @@ func TestVFolderInvitations(t *testing.T) {
 	bob.refused(400, bad, "POST", "/folders/invitations/accept", `{"inv_id":"`+inv+`"}`, "canceled")
 	// Who may not give cannot have given.
 	inv = invite("ro")
-	if err := h.store.ChangeOwner(t.Context(), id, eve.user.ID, true, 0); err != nil {
+	if err := h.store.ChangeOwner(t.Context(), store.NewOwner{FolderID: id, UserID: eve.user.ID, UniqueTitle: true}); err != nil {
 		t.Fatal(err)
 	}
 	bob.refused(400, bad, "POST", "/folders/invitations/accept", `{"inv_id":"`+inv+`"}`, "canceled")

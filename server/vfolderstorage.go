@@ -302,7 +302,14 @@ func (s *Server) changeVFolderOwner(v *vcall) error {
 	if err != nil {
 		return err
 	}
-	if err := s.store.ChangeOwner(ctx, id, u.ID, true, most); err != nil {
+	f, err := s.store.Folder(ctx, id)
+	if err != nil {
+		return err
+	}
+	if f.ProjectID != "" {
+		return &paramError{v.in.called("vfolder", "vfolder_id", "vfolderId"), "the folder belongs to a project"}
+	}
+	if err := s.store.ChangeOwner(ctx, store.NewOwner{FolderID: id, UserID: u.ID, UniqueTitle: true, MaxFolders: most}); err != nil {
 		return err
 	}
 	if err := s.files.Reconcile(ctx); err != nil { // the new owner's limits

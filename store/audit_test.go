@@ -214,3 +214,31 @@ func TestFoldNames(t *testing.T) {
 		t.Error(names, err)
 	}
 }
+
+// What goes to another user when its owner is deleted is told folder by folder.
+func TestAuditOfHeirs(t *testing.T) {
+	st, err := Open(t.Context(), Options{Path: t.TempDir() + "/davit.db"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	var users []User
+	for _, name := range []string{"ann", "bob"} {
+		u, err := st.CreateUser(t.Context(), User{Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		users = append(users, u)
+	}
+	f, err := st.CreateFolder(t.Context(), NewFolder{Folder: Folder{OwnerID: users[0].ID, Title: "docs"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.DeleteUser(t.Context(), users[0].ID, users[1].ID, false); err != nil {
+		t.Fatal(err)
+	}
+	page, _, err := st.Audit(t.Context(), AuditFilter{FolderID: f.ID, Action: "folder.owner"}, "", 10)
+	if err != nil || len(page) != 1 || page[0].Subject != "bob" || string(page[0].Detail) != `{"fromUser":"ann"}` {
+		t.Errorf("%+v, %v", page, err)
+	}
+}

@@ -47,55 +47,6 @@ func (s *Store) SearchFolders(ctx context.Context, w FolderFilter, after string,
 	return collect[Folder](s.reads.QueryContext(ctx, query, args...))(scanFolder)
 }
 
-// SetFolderOwner gives a folder to another workspace: the user's own, or with projectID the project's, where the
-// user is noted as who made it. Grants to the new owner, and to groups of other projects, go; the
-// others stay. Neither titles nor counts of folders are asked about. fs.ErrNotExist for an unknown or deleted folder, an unknown user or project.
-func (s *Store) SetFolderOwner(ctx context.Context, id, ownerID, projectID string) error {
-	return named(s.write(ctx, announced, func(t tx) error {
-		t.touchAll()
-		f, err := t.livingFolder(id)
-		if err != nil {
-			return err
-		}
-		to, err := t.user(ownerID)
-		if err != nil {
-			return named(convert(err), "user", ownerID)
-		}
-		detail := map[string]string{"fromUser": f.OwnerName}
-		if f.ProjectID != "" {
-			detail = map[string]string{"fromProject": f.ProjectTitle}
-		}
-		subject := to.Name
-		if projectID != "" {
-			p, err := t.project(projectID)
-			if err != nil {
-				return named(convert(err), "project", projectID)
-			}
-			subject, detail["toProject"] = p.Title, p.ID
-			if f.ProjectID == projectID {
-				return nil
-			}
-		} else if f.ProjectID == "" && f.OwnerID == ownerID {
-			return nil
-		}
-		for _, change := range []struct {
-			query string
-			args  []any
-		}{
-			{`UPDATE folders SET owner_id = $2, project_id = $3, member_rights = CASE WHEN $3 IS NULL THEN 0 ELSE member_rights END WHERE id = $1`,
-				[]any{id, ownerID, orNull(projectID)}},
-			{`DELETE FROM grants WHERE folder_id = $1 AND user_id = $2 AND $3 = ''`, []any{id, ownerID, projectID}},
-			{`DELETE FROM group_grants WHERE folder_id = $1 AND $2 <> ''
-				AND group_id NOT IN (SELECT id FROM project_groups WHERE project_id = $2)`, []any{id, projectID}},
-		} {
-			if _, err := t.exec(change.query, change.args...); err != nil {
-				return err
-			}
-		}
-		return t.note(ctx, event{action: "folder.owner", folder: id, subject: subject, detail: detail})
-	}), "folder", id)
-}
-
 // Counts are numbers of rows, for those who watch the installation.
 type Counts struct {
 	Users, Admins, Projects, Folders, Deleted, Locks, Uploads, Tokens, Keys int64

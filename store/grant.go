@@ -216,6 +216,23 @@ func (s *Store) Grants(ctx context.Context, folderID string) ([]Grant, error) {
 	return all[folderID], err
 }
 
+const selectGranted = `SELECT rights FROM grants WHERE user_id = $1 AND folder_id = $2
+UNION ALL
+	SELECT g.rights FROM group_members m JOIN group_grants g ON g.group_id = m.group_id WHERE m.user_id = $1 AND g.folder_id = $2`
+
+// Granted is the union of what a folder's access list gives a user, and groups that the user is in. It asks neither whether the
+// folder is deleted, nor for memberships of its project: see FolderOf.
+func (s *Store) Granted(ctx context.Context, userID, folderID string) (r Rights, err error) {
+	all, err := collect[Rights](s.reads.QueryContext(ctx, selectGranted, userID, folderID))(func(r row) (one Rights, err error) {
+		err = r.Scan(&one)
+		return one, err
+	})
+	for _, one := range all {
+		r |= one
+	}
+	return r, err
+}
+
 // GrantsOf is Grants for many folders, by folder ID.
 func (s *Store) GrantsOf(ctx context.Context, folderIDs []string) (map[string][]Grant, error) {
 	all := make(map[string][]Grant, len(folderIDs))

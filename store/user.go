@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -308,7 +309,7 @@ func (s *Store) DeleteUser(ctx context.Context, userID, transferTo string, delet
 		}
 		switch {
 		case transferTo != "":
-			err = t.transferFolders(userID, transferTo)
+			err = t.transferFolders(ctx, u, transferTo)
 		case deleteFolders:
 			err = t.deleteFoldersOf(ctx, userID)
 		default:
@@ -348,14 +349,27 @@ func (t tx) user(id string) (User, error) {
 
 // transferFolders gives all folders of one user, who has left all projects, to another, who needs no grants
 // on them any more.
-func (t tx) transferFolders(from, to string) error {
+func (t tx) transferFolders(ctx context.Context, from User, heir string) error {
+	to, err := t.user(heir)
+	if err != nil {
+		return err
+	}
 	const dropGrants = `DELETE FROM grants WHERE user_id = $2
 		AND folder_id IN (SELECT id FROM folders WHERE owner_id = $1)`
-	if _, err := t.exec(dropGrants, from, to); err != nil {
+	if _, err := t.exec(dropGrants, from.ID, to.ID); err != nil {
 		return fmt.Errorf("transfer grants: %w", err)
 	}
-	_, err := t.exec(`UPDATE folders SET owner_id = $2 WHERE owner_id = $1`, from, to)
-	return err
+	ids, err := collect[string](t.query(`UPDATE folders SET owner_id = $2 WHERE owner_id = $1 RETURNING id`, from.ID, to.ID))(scanString)
+	if err != nil {
+		return err
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		if err := t.note(ctx, event{action: "folder.owner", folder: id, subject: to.Name, detail: map[string]string{"fromUser": from.Name}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // deleteFoldersOf deletes all folders of a user, who has left all projects, for good.
