@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"davit/store"
@@ -128,19 +127,11 @@ func (s *Server) managedFolder(c echo.Context, p store.Principal) (managed, erro
 
 // mayRestore says whether p had the right to delete a folder that can still be restored.
 func (s *Server) mayRestore(ctx context.Context, p store.Principal, f store.Folder) (bool, error) {
-	if f.Deleted.IsZero() || !f.Purge.After(f.Deleted) {
+	if !f.Kept() {
 		return false, nil
 	}
-	var role store.Role
-	if f.ProjectID != "" {
-		m, err := s.store.Member(ctx, f.ProjectID, p.UserID)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, err
-		}
-		role = m.Role
-	}
-	f.Deleted = time.Time{}
-	return s.auth.Rights(p, f, 0, role).Has(store.Remove), nil
+	r, err := s.rightsBefore(ctx, p, f)
+	return r.Has(store.Remove), err
 }
 
 // needAdmin refuses who has not the right admin on m.
@@ -468,7 +459,7 @@ func (s *Server) giveFolder(c echo.Context, p store.Principal) error {
 		}
 		projectID = to.ID
 	}
-	if err := s.store.SetFolderOwner(ctx, m.ID, ownerID, projectID); err != nil {
+	if err := s.store.ChangeOwner(ctx, store.NewOwner{FolderID: m.ID, UserID: ownerID, ProjectID: projectID}); err != nil {
 		return err
 	}
 	s.reconcile(c)

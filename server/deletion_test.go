@@ -62,3 +62,51 @@ func TestD23_KeptFolderOverWebDAV(t *testing.T) {
 		t.Errorf("the other one: %d", a.status)
 	}
 }
+
+// TestD23_WhoMayRestore: whoever had the right to delete a folder may bring it back, by the same doors, also where a group
+// gave the right.
+func TestD23_WhoMayRestore(t *testing.T) {
+	h := newHouse(t)
+	ann, bob, eve := h.caller("ann"), h.caller("bob"), h.caller("eve")
+	ctx := t.Context()
+	p, err := h.store.CreateProject(ctx, store.Project{Title: "lab"}, ann.user.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := h.store.CreateGroup(ctx, p.ID, "staff")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*caller{bob, eve} {
+		if err := h.store.SetMember(ctx, p.ID, c.user.ID, store.RoleUser); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.store.AddGroupMember(ctx, g.ID, bob.user.ID); err != nil {
+		t.Fatal(err)
+	}
+	id := ann.create("docs")
+	list := store.GrantChange{FolderID: id, Add: []store.EntityRights{
+		{Entity: store.Entity{Group: g.ID}, Rights: store.RightsWD}, {Entity: store.Entity{User: "eve"}, Rights: store.RightsRW}}}
+	if err := h.store.ChangeGrants(ctx, []store.GrantChange{list}); err != nil {
+		t.Fatal(err)
+	}
+	own, virtual := "/api/davit/folders/"+id, "/folders/restore-from-trash-bin"
+	for _, restore := range []func(*caller) answer{
+		func(c *caller) answer { return c.call("POST", own+"/restore", "") },
+		func(c *caller) answer { return c.call("POST", virtual, `{"id":"`+id+`"}`) },
+	} {
+		if a := bob.call("DELETE", own, ""); a.status != 204 {
+			t.Fatalf("delete: %d %s", a.status, a.body)
+		}
+		if a := restore(eve); a.status < 400 {
+			t.Errorf("restored by who may not delete it: %d %s", a.status, a.body)
+		}
+		if a := restore(bob); a.status >= 300 {
+			t.Errorf("restore: %d %s", a.status, a.body)
+		}
+		if a := eve.call("GET", own, ""); a.status != 200 {
+			t.Errorf("after the restore: %d %s", a.status, a.body)
+		}
+	}
+}

@@ -304,6 +304,9 @@ func (s *Server) changeProject(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
+	if change.Limits != nil {
+		s.reconcile(c) // open folders have limits from here
+	}
 	return answerJSON(c, s.projectOut(at.Membership))
 }
 
@@ -316,14 +319,10 @@ func (s *Server) deleteProject(c echo.Context, p store.Principal) error {
 	if err := at.leads(); err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
-	if err := s.store.DeleteProject(ctx, at.ID, queryOf(c).flag("deleteFolders")); err != nil {
+	if err := s.store.DeleteProject(c.Request().Context(), at.ID, queryOf(c).flag("deleteFolders")); err != nil {
 		return err
 	}
-	// Nobody sees the folders any more; their bytes go now, or with the next look for changes.
-	if err := s.files.Reconcile(context.WithoutCancel(ctx)); err != nil {
-		s.log.Warn("folders of a deleted project", "project", at.ID, "error", err)
-	}
+	s.reconcile(c) // nobody sees the folders any more; their bytes go now
 	return c.NoContent(http.StatusNoContent)
 }
 

@@ -288,7 +288,7 @@ func (s *Server) vfolderOptions(in *vparams, n *store.NewFolder) {
 func (s *Server) mayMake(v *vcall, n *store.NewFolder, group store.Membership) error {
 	ctx := v.Request().Context()
 	if v.p.Narrowed() || v.p.ReadOnly {
-		return fmt.Errorf("%w: this token cannot make folders", fs.ErrPermission) // D30
+		return errNoMaker
 	}
 	if err := s.freeName(ctx, v.p, n.Title, ""); err != nil {
 		return err

@@ -111,7 +111,7 @@ func (s *Server) trashed(ctx context.Context, p store.Principal, id string) (sto
 		return f, &refusal{status: http.StatusBadRequest, kind: "vfolder-filter-status-failed", title: "Virtual folder is in a wrong state.",
 			why: "the folder is not in the trash"}
 	}
-	if !f.Purge.After(f.Deleted) {
+	if !f.Kept() {
 		return f, fs.ErrNotExist
 	}
 	r, err := s.rightsBefore(ctx, p, f)
@@ -129,15 +129,9 @@ func (s *Server) trashed(ctx context.Context, p store.Principal, id string) (sto
 // rightsBefore are the rights that p had on a deleted folder, and has again once it is restored.
 func (s *Server) rightsBefore(ctx context.Context, p store.Principal, f store.Folder) (store.Rights, error) {
 	f.Deleted = time.Time{}
-	var granted store.Rights
-	grants, err := s.store.Grants(ctx, f.ID)
+	granted, err := s.store.Granted(ctx, p.UserID, f.ID)
 	if err != nil {
 		return 0, err
-	}
-	for _, g := range grants {
-		if g.UserID == p.UserID {
-			granted |= g.Rights
-		}
 	}
 	var role store.Role
 	if f.ProjectID != "" {
