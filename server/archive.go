@@ -98,6 +98,10 @@ func (s *Server) sendArchive(c echo.Context, t *davfs.Tree, title, filename stri
 				return err
 			}
 		}
+		// What is gone is left out, but of a folder that was deleted all is.
+		if _, err := t.Stat(""); err != nil {
+			return err
+		}
 		return errors.Join(z.w.Close(), out.Flush())
 	}()
 	if err != nil {

@@ -171,6 +171,48 @@ func TestSEC9_ArchiveBreaksOffWithTheConnection(t *testing.T) {
 	}
 }
 
+// What was deleted since it was listed is left out. Of a folder that is deleted that would be all the rest.
+func TestSEC9_ArchiveBreaksOffWithItsFolder(t *testing.T) {
+	for name, remove := range map[string]func(c *caller, id string) answer{
+		"final": func(c *caller, id string) answer { return c.call("DELETE", "/v2/folder/"+id, "") },
+		"kept": func(c *caller, id string) answer {
+			return c.call("DELETE", "/api/files/collections", `{"items":[{"id":"`+id+`"}]}`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			ann := h.caller("ann")
+			id := ann.create("data")
+			ann.mkdir(id, "d")
+			big := h.onDiskPath(id, "d/big.zip") // more than all buffers hold
+			if err := os.WriteFile(big, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(big, 64<<20); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(h.onDiskPath(id, "d/later"), []byte("later"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.Get(h.url + ann.link("/"+id+"/d"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != 200 {
+				t.Fatal(res.Status)
+			}
+			if a := remove(ann, id); a.status/100 != 2 {
+				t.Fatalf("delete: %d %s", a.status, a.body)
+			}
+			n, err := io.Copy(io.Discard, res.Body)
+			if err == nil {
+				t.Errorf("an archive of a folder that was deleted ended well after %d bytes", n)
+			}
+		})
+	}
+}
+
 func TestAttachment(t *testing.T) {
 	for name, want := range map[string]string{
 		"a b.zip":           `attachment; filename="a b.zip"; filename*=UTF-8''a%20b.zip`,
