@@ -93,8 +93,15 @@ func (t *Tree) append(ctx context.Context, u *pending, mine *pendingTurn, c Chun
 			return u.view(), err
 		}
 		changed.Length = c.Length
-		if err := d.savePending(ctx, u, changed, d.o.Sync != SyncNone); err != nil {
-			return u.view(), err
+		err := d.promiseRest(u, c.Length)
+		if err == nil {
+			err = d.savePending(ctx, u, changed, d.o.Sync != SyncNone)
+		}
+		if err != nil { // it is as long as it was said to be before: not known
+			u.mu.Lock()
+			u.promise()
+			u.mu.Unlock()
+			return u.view(), errors.Join(err, u.reserve(t.f.ledger, u.size))
 		}
 	}
 	most := c.Max // that the file may have when this chunk is in; 0: any

@@ -227,14 +227,8 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 	if err := p.reserve(t.f.ledger, row.Length); err != nil {
 		return nil, err
 	}
-	d.kept.mu.Lock() // of two that begin at once, each sees what the other was promised
-	free, err := p.vol.free()
-	if err == nil && free >= row.Length {
-		p.promise()
-	}
-	d.kept.mu.Unlock()
-	if err == nil && free < row.Length {
-		return nil, &LimitError{Kind: LimitVolume, Limit: free, Wanted: row.Length}
+	if err := d.promiseRest(p, row.Length); err != nil {
+		return nil, err
 	}
 	// The file first: without its row it is cleared at the next start.
 	s, _, err := t.f.fs.Keep(row.ID, true)
@@ -255,6 +249,22 @@ func (t *Tree) beginPending(ctx context.Context, row store.Upload) (_ *pending, 
 	d.kept.all[row.ID] = p
 	d.kept.mu.Unlock()
 	return p, nil
+}
+
+// promiseRest has the volume promise what is still to come of an upload of length bytes: a *LimitError if it does not
+// have that. An unknown length (-1) needs no promise. Until the row has the length the caller sees to it that promise is called.
+func (d *FS) promiseRest(u *pending, length int64) error {
+	d.kept.mu.Lock() // of two at once, each sees what the other was promised
+	defer d.kept.mu.Unlock()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	rest := max(0, length-u.size)
+	if free, err := u.vol.free(); err == nil && free < rest {
+		return &LimitError{Kind: LimitVolume, Limit: free, Wanted: rest}
+	}
+	u.vol.promised.Add(rest - u.promised)
+	u.promised = rest
+	return nil
 }
 
 // promise tells the volume how many bytes are still to come. The caller holds u.mu, or is alone.

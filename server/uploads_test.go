@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -918,6 +919,21 @@ func TestPAR2_VolumeIsPromisedOnce(t *testing.T) {
 	create := []string{"Upload-Length: " + strconv.Itoa(most), "Upload-Metadata: " + meta("folder", id, "path", "b")}
 	if a := ann.tus("POST", uploadsPath, "", create...); a.status != 507 || a.json(t)["type"] != problemBase+"storage-full" {
 		t.Errorf("more than there is: %d %s", a.status, a.body)
+	}
+	// Nor by a length that is told later; what cannot be is not reserved, and does not stop others.
+	later := ann.tus("POST", uploadsPath, "", "Upload-Defer-Length: 1", "Upload-Metadata: "+meta("folder", id, "path", "c")).header.Get("Location")
+	if a := ann.tus("PATCH", strings.TrimPrefix(later, h.url), "x", "Upload-Offset: 0", "Upload-Length: "+strconv.Itoa(most)); a.status != 507 {
+		t.Errorf("a length that is told later: %d %s", a.status, a.body)
+	}
+	chunks := ann.session("/"+id+"/d", "REJECT")
+	if a := h.chunk(chunks, 0, math.MaxInt64, "x"); a.status != 507 {
+		t.Errorf("a length that cannot be: %d %s", a.status, a.body)
+	}
+	if u := ann.call("GET", "/api/davit/folders/"+id, "").json(t)["usage"].(map[string]any); u["reserved"] != float64(most) {
+		t.Errorf("reserved: %v", u)
+	}
+	if a := h.chunk(chunks, 0, 1, "x"); a.status != 200 || !strings.Contains(a.body, `"done":true`) {
+		t.Errorf("then its true length: %d %s", a.status, a.body)
 	}
 	if a := ann.tus("DELETE", url, ""); a.status != 204 {
 		t.Fatal(a)
