@@ -54,6 +54,16 @@ func (a *Auth) SignIn(r *http.Request, name, password string) (SignedIn, error) 
 	if session, err = a.records.CreateToken(ctx, session); err != nil {
 		return SignedIn{}, fmt.Errorf("sign in: %w", err)
 	}
+	// A new password ends the sessions that are there. One that begins while it is set, by the old one, must not stay.
+	if now, err := a.records.User(ctx, user.ID); err != nil || now.PasswordHash != user.PasswordHash {
+		if gone := a.records.DeleteToken(ctx, session.ID); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return SignedIn{}, fmt.Errorf("sign in: %w", err)
+		}
+		return SignedIn{}, store.ErrUnauthenticated
+	}
 	in := SignedIn{User: user, Session: session, Refresh: refresh, CSRF: csrf(refresh)}
 	in.Access, in.Expires, err = a.accessToken(ctx, user, session)
 	return in, err
