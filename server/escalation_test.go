@@ -133,3 +133,37 @@ func (p *person) folder(title string) string {
 	}
 	return a.json(p.t)["folderId"].(string)
 }
+
+// People share with addresses, and see them as names: nobody may call himself by another's.
+func TestNobodyTakesAnothersAddress(t *testing.T) {
+	h := newHouse(t)
+	ann, mal := h.person("ann", false).signIn(), h.person("mal", false).signIn()
+	h.person("bob@example.com", false)
+	for _, address := range []string{"ann@example.org", "ANN@Example.org", "ann", "Ann", "bob@example.com", "Bob@example.com"} {
+		if a := h.bearer(mal.access, "PATCH", "/api/davit/users/mal", `{"email":"`+address+`"}`); a.status != 409 || !strings.Contains(a.body, "email:") {
+			t.Errorf("%s: %d %s", address, a.status, a.body)
+		}
+	}
+	for _, address := range []string{"mal@example.org", "MAL@example.org", "mal", "", "free@example.org"} {
+		if a := h.bearer(mal.access, "PATCH", "/api/davit/users/mal", `{"email":"`+address+`"}`); a.status != 200 {
+			t.Errorf("%q: %d %s", address, a.status, a.body)
+		}
+	}
+	id := ann.folder("docs")
+	if a := h.bearer(ann.access, "POST", "/folders/"+id+"/invite", `{"emails":["free@example.org"]}`); a.status != 201 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestAudit_LabelsOfTokens(t *testing.T) {
+	h := newHouse(t)
+	ann, boss := h.person("ann", false).signIn(), h.person("boss", true).signIn()
+	_, made := ann.make("/api/davit/tokens", `{"title":"x"}`)
+	id := made["id"].(string)
+	if a := h.bearer(ann.access, "POST", "/api/tokens/updateLabels", `{"items":[{"id":"`+id+`","labels":{"hidden":"true"}}]}`); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if a := h.bearer(boss.access, "GET", "/api/davit/audit?action=token.labels", ""); !strings.Contains(a.body, id) || !strings.Contains(a.body, "hidden") {
+		t.Errorf("the audit does not tell of it: %d %s", a.status, a.body)
+	}
+}

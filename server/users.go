@@ -292,7 +292,12 @@ func (s *Server) changeUser(c echo.Context, p store.Principal) error {
 	if err := s.hashIn(c, &change, password); err != nil {
 		return err
 	}
-	if u, err = s.store.ChangeUser(c.Request().Context(), u.ID, change); err != nil {
+	change.EmailFree = !p.Admin // people share with addresses: nobody calls himself by another's
+	u, err = s.store.ChangeUser(c.Request().Context(), u.ID, change)
+	if errors.Is(err, fs.ErrExist) {
+		return &refusal{status: http.StatusConflict, kind: "user-already-exists", why: "email: " + err.Error(), err: err}
+	}
+	if err != nil {
 		return userFault(err)
 	}
 	if change.MaxBytes != nil || change.MaxFiles != nil {

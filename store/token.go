@@ -313,6 +313,9 @@ func (s *Store) SetTokenLabels(ctx context.Context, userID string, labels map[st
 			if err != nil {
 				return named(convert(err), "token", id)
 			}
+			if err := t.note(ctx, event{action: "token.labels", subject: id, detail: map[string]any{"labels": labels[id]}}); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

@@ -188,13 +188,14 @@ func (s *Store) SetUserLimits(ctx context.Context, userID string, l Limits) erro
 // UserChange is what to change about a user; nil leaves a thing as it is.
 type UserChange struct {
 	Email                          *string
+	EmailFree                      bool // Email must not be what another is called: an address or a name; else fs.ErrExist
 	Admin                          *bool
 	PasswordHash                   *string // "" for no password
 	MaxFolders, MaxBytes, MaxFiles *int64
 }
 
 // ChangeUser changes a user, all or nothing, and returns it as it is then. A new password ends the user's
-// sessions. fs.ErrNotExist; fs.ErrInvalid for what may not be; fs.ErrPermission for the last administrator, who
+// sessions. fs.ErrNotExist; fs.ErrExist, see EmailFree; fs.ErrInvalid for what may not be; fs.ErrPermission for the last administrator, who
 // stays one.
 func (s *Store) ChangeUser(ctx context.Context, userID string, c UserChange) (User, error) {
 	var u User
@@ -216,6 +217,16 @@ func (s *Store) ChangeUser(ctx context.Context, userID string, c UserChange) (Us
 			u.Email = *c.Email
 			if err := checkEmail(u.Email); err != nil {
 				return err
+			}
+			if c.EmailFree && u.Email != "" && u.Email != was.Email {
+				var others int64
+				const taken = `SELECT COUNT(*) FROM users WHERE id <> $1 AND (LOWER(email) = LOWER($2) OR folded = $3)`
+				if err := t.get(taken, []any{userID, u.Email, foldName(u.Email)}, &others); err != nil {
+					return err
+				}
+				if others > 0 {
+					return explain(fs.ErrExist, "e-mail address %q is somebody else's", u.Email)
+				}
 			}
 		}
 		if c.Admin != nil {
