@@ -131,6 +131,9 @@ func TestSEC9_ArchiveIsWholeAndItsNamesAreClean(t *testing.T) {
 	// A selection, and the whole folder under its title.
 	post := ann.call("POST", "/api/davit/archive", `{"ids":["/`+id+`/d/a.txt","/`+id+`/d/sub"],"filename":"two.zip"}`)
 	link, _ := post.json(t)["endpoint"].(string)
+	if a := h.do(h.request("HEAD", strings.TrimPrefix(link, h.url), "")); a.status != 200 || a.body != "" || a.header.Get("Content-Type") != "application/zip" {
+		t.Errorf("HEAD: %d %v", a.status, a.header)
+	}
 	content, names, a = ann.archive(strings.TrimPrefix(link, h.url))
 	if len(names) != 5 || content["a.txt"] != "a" || content["sub/deep/er/leaf"] != "leaf" || !strings.Contains(a.header.Get("Content-Disposition"), `"two.zip"`) {
 		t.Errorf("selection: %q %v", names, a.header)

@@ -33,6 +33,11 @@ func TestD33_Invitations(t *testing.T) {
 	eves := ann.want(201, "POST", invitationsPath, `{"folderId":"`+id+`","users":["eve"],"permission":"READ"}`)["invitations"].([]any)[0].(map[string]any)["id"].(string)
 	eve.want(204, "POST", invitationsPath+"/"+eves+"/reject", "")
 	ann.refused(400, "invalid-api-params", "DELETE", invitationsPath+"/"+eves, "", "rejected")
+	taken := ann.want(201, "POST", invitationsPath, `{"folderId":"`+id+`","users":["eve"],"permission":"READ"}`)["invitations"].([]any)[0].(map[string]any)["id"].(string)
+	ann.want(204, "DELETE", invitationsPath+"/"+taken, "")
+	if a := eve.call("POST", invitationsPath+"/"+taken+"/accept", ""); a.status < 400 || eve.call("GET", "/v2/folder/"+id, "").status != 404 {
+		t.Errorf("accepting what was taken back: %d %s", a.status, a.body)
+	}
 	bob.refused(403, "generic-forbidden", "POST", invitationsPath, `{"folderId":"`+id+`","users":["eve"],"permission":"READ"}`)
 	eve.refused(404, "vfolder-not-found", "POST", invitationsPath, `{"folderId":"`+id+`","users":["ann"],"permission":"READ"}`)
 	for body, field := range map[string]string{`{}`: "folderId", `{"folderId":"x","users":["bob"],"permission":"READ"}`: "folderId",

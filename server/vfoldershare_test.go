@@ -70,6 +70,8 @@ func TestD23_VFolderTrash(t *testing.T) {
 	bob.refused(403, "generic-forbidden", "DELETE", "/folders/r/force", "")
 	ann.share(id, bob, store.RightsWD)
 	bob.want(204, "DELETE", "/folders/r", "")
+	ann.want(204, "POST", "/folders/purge", `{"vfolderId":"`+id+`"}`)
+	ann.refused(404, "vfolder-not-found", "POST", "/folders/restore-from-trash-bin", `{"id":"`+id+`"}`)
 }
 
 func TestVFolderClone(t *testing.T) {
