@@ -13,7 +13,7 @@ func TestLCK12_LockAndAuditCommands(t *testing.T) {
 	s := newShell(t)
 	r := s.serve()
 	s.must("first\n", "user", "add", "ann", "--password-stdin")
-	var folder struct{ ID string }
+	var folder struct{ ID, Title string }
 	s.json(&folder, "folder", "add", "evil\u202e\x1b[2J", "--user", "ann", "--json")
 	file := "/dav/" + folder.ID + "/a.txt"
 	r.within("a new folder", func() bool { return r.status("PUT", file, "ann", "first", "1") == 201 })
@@ -61,6 +61,11 @@ func TestLCK12_LockAndAuditCommands(t *testing.T) {
 	}
 	if got := bytes.Count([]byte(s.must("", "audit", "--json", "--limit", "0", "--action", "user.")), []byte("\n")); got < 1 {
 		t.Errorf("%d entries about users", got)
+	}
+	// Who deleted it? The title is what people know.
+	s.must("", "folder", "rm", folder.ID)
+	if out := s.must("", "audit", "--folder", folder.Title); !strings.Contains(out, "folder.delete") || !strings.Contains(out, "folder.create") {
+		t.Errorf("the audit of a folder that is gone:\n%s", out)
 	}
 	for _, args := range [][]string{{"audit", "--since", "yesterday"}, {"audit", "--folder", "none"}, {"audit", "--limit", "-1"}} {
 		if code, _, _ := s.run("", args...); code == 0 {

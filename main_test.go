@@ -658,6 +658,8 @@ func TestD23_KeptFoldersByCommand(t *testing.T) {
 		t.Errorf("restored again: %d %s", code, errs)
 	}
 	s.must("", "folder", "rm", id, "--keep")
+	s.must("", "folder", "restore", "docs") // whatever living folder has the title
+	s.must("", "folder", "rm", id, "--keep")
 	s.must("", "folder", "rm", id) // for good now
 	if out := s.must("", "folder", "list", "--deleted"); strings.Contains(out, id) {
 		t.Errorf("folder list --deleted after the end: %s", out)

@@ -363,9 +363,18 @@ func TestD33_Audit(t *testing.T) {
 			t.Errorf("%s: %q, want %q", query, got, want)
 		}
 	}
-	for query, want := range map[string]string{"since=yesterday": "since: must be a time", "until=0": "until", "folder=x": "folder: must be an ID", "project=x": "project",
+	for query, want := range map[string]string{"since=yesterday": "since: must be a time", "until=0": "until", "folder=" + strings.Repeat("x", 257): "folder", "project=x": "project",
 		"user=" + strings.Repeat("x", 257): "user", "action=%ff": "action", "since=0001-01-01": "since"} {
 		k.root.wants(400, "GET", "/api/davit/audit?"+query, "", want)
+	}
+	// A folder that is gone is found by the title that it had.
+	gone := k.owner.create("gone")
+	k.root.wants(204, "DELETE", "/api/davit/folders/"+gone+"?final=true", "")
+	if got, want := strings.Join(k.root.actions("folder=gone"), " "), "folder.delete folder.create"; got != want {
+		t.Errorf("of a folder that is gone: %q, want %q", got, want)
+	}
+	if got := k.root.actions("folder=Gone"); len(got) != 0 {
+		t.Errorf("of a title that no folder had: %q", got)
 	}
 	// The folder's own, for who has the right admin there.
 	k.reader.wants(200, "GET", "/api/davit/folders/"+k.shared+"/audit?folder="+k.folder, "", "folder.owner")
@@ -416,12 +425,21 @@ func TestD33_AuditOfFiles(t *testing.T) {
 	k.member.wants(204, "DELETE", at+"d", "")
 	k.chief.wants(201, "PUT", at+"c", "3")
 	k.member.wants(200, "GET", at+"c", "")
+	up := k.reader.session("/"+k.reader.create("mine")+"/d", "REJECT")
+	if a := k.chunk(up, 0, 1, "4"); a.status != 200 {
+		t.Fatalf("chunk: %d %s", a.status, a.body)
+	}
 	if err := k.files.Close(t.Context()); err != nil { // writes what has been counted
 		t.Fatal(err)
 	}
 	entries, _, err := k.store.Audit(t.Context(), store.AuditFilter{FolderID: k.folder, Action: "files."}, "", 10)
 	if err != nil || len(entries) != 2 {
 		t.Fatalf("%v, %v", entries, err)
+	}
+	// Who uploads by a link is who asked for it, from where the bytes come.
+	if of, _, err := k.store.Audit(t.Context(), store.AuditFilter{Folder: "mine", Action: "files."}, "", 10); err != nil || len(of) != 1 ||
+		of[0].UserName != "reader" || of[0].Address != "127.0.0.1" || of[0].Door != "davit" {
+		t.Errorf("by a link: %+v, %v", of, err)
 	}
 	for _, e := range entries {
 		var got struct{ Writes, Deletes, Moves int64 }

@@ -93,7 +93,7 @@ type managed struct {
 
 func (s *Server) managedFolder(c echo.Context, p store.Principal) (managed, error) {
 	ctx := c.Request().Context()
-	missing := &refusal{status: http.StatusNotFound, kind: "vfolder-not-found", title: "No such virtual folder.", why: "no folder with this ID is visible to you", err: fs.ErrNotExist}
+	missing := &refusal{status: http.StatusNotFound, kind: "vfolder-not-found", title: "No such virtual folder.", why: "no folder with this ID is visible to you (for a title ask GET /api/davit/folders?title=)", err: fs.ErrNotExist}
 	id, ok := store.ParseID(c.Param("id"))
 	if !ok {
 		return managed{}, missing

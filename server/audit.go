@@ -71,7 +71,13 @@ func (s *Server) auditFilterIn(ctx context.Context, q *queryFields) (f store.Aud
 		}
 		return t
 	}
-	f = store.AuditFilter{FolderID: id("folder"), ProjectID: id("project"), Action: text("action"), Door: text("door"), Since: at("since"), Until: at("until")}
+	folder := text("folder") // of one that is gone the title is all that people know
+	f = store.AuditFilter{ProjectID: id("project"), Action: text("action"), Door: text("door"), Since: at("since"), Until: at("until")}
+	if id, ok := store.ParseID(folder); ok {
+		f.FolderID = id
+	} else {
+		f.Folder = folder
+	}
 	name := text("user")
 	if err := q.bad(); err != nil || name == "" {
 		return f, err
@@ -92,6 +98,32 @@ func auditUser(ctx context.Context, st *store.Store, name string, f *store.Audit
 		} else {
 			f.UserName = name
 		}
+	}
+	return nil
+}
+
+// auditFolder makes f one for a folder, by ID; or by title: what was done to a folder while it was called
+// so, for it may be gone, and all that was done to the one that is called so now.
+func auditFolder(ctx context.Context, st *store.Store, ref string, f *store.AuditFilter) error {
+	id, ok := store.ParseID(ref)
+	if ok {
+		f.FolderID = id
+		return nil
+	}
+	f.Folder = ref
+	all, err := st.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	for _, folder := range all {
+		if folder.Title != ref {
+			continue
+		}
+		if f.FolderID != "" { // several: of each the time when it was called so
+			f.FolderID = ""
+			return nil
+		}
+		f.FolderID = folder.ID
 	}
 	return nil
 }
@@ -137,7 +169,7 @@ func (s *Server) auditPage(c echo.Context, folderID string) error {
 		return err
 	}
 	if folderID != "" {
-		f.FolderID = folderID
+		f.FolderID, f.Folder = folderID, ""
 	}
 	entries, next, err := s.store.Audit(ctx, f, part.after, part.size)
 	if err != nil {
@@ -241,7 +273,7 @@ type AuditCommand struct {
 	Since   string `help:"Entries from this time on: 2026-11-22T08:30:00Z, 2026-11-22, or 24h, 7d ago." placeholder:"TIME"`
 	Until   string `help:"Entries before this time." placeholder:"TIME"`
 	User    string `help:"What this user did." placeholder:"NAME"`
-	Folder  string `help:"What was done to this folder." placeholder:"ID"`
+	Folder  string `help:"What was done to this folder, by ID or title; also one that is gone." placeholder:"ID"`
 	Project string `help:"What was done to this project." placeholder:"TITLE"`
 	Action  string `help:"Actions that begin so, such as folder. or lock.delete." placeholder:"TEXT"`
 	Door    string `help:"How: webdav, collections, vfolders, files, davit, auth, command, server." placeholder:"NAME"`
@@ -311,14 +343,17 @@ func (c *AuditCommand) filter(ctx context.Context, st *store.Store) (f store.Aud
 		}
 	}
 	if c.Folder != "" {
-		if id, ok := store.ParseID(c.Folder); ok { // also one that is gone
-			f.FolderID = id
-		} else {
-			folder, err := folderNamed(ctx, st, c.Folder)
+		if err := auditFolder(ctx, st, c.Folder, &f); err != nil {
+			return f, err
+		}
+		for next, found := "", f.FolderID != ""; !found; { // a slip of the pen is not "nothing was done"
+			page, more, err := st.Audit(ctx, store.AuditFilter{Folder: f.Folder}, next, 1)
 			if err != nil {
 				return f, err
 			}
-			f.FolderID = folder.ID
+			if found, next = len(page) > 0, more; !found && next == "" {
+				return f, fmt.Errorf("no folder %q, and none in the audit", c.Folder)
+			}
 		}
 	}
 	if c.Project != "" {

@@ -47,7 +47,7 @@ type Config struct {
 	PlainBody    bool           `name:"allow-plain-body" help:"Take signed requests of API versions from v4.20181215 on, whose bodies are not signed, over unencrypted connections." env:"DAVIT_ALLOW_PLAIN_BODY"`
 	UploadExpiry Duration       `help:"How long an unfinished resumable upload waits for its next byte." default:"24h" env:"DAVIT_UPLOAD_EXPIRY" placeholder:"TIME"`
 	UniqueTitles bool           `help:"Refuse to create a file collection whose title another one of the workspace has, in any letter case." env:"DAVIT_UNIQUE_TITLES"`
-	KeepDeleted  Duration       `help:"How long a deleted folder can be restored; 0: not at all. Only /folders and collections keep any." default:"7d" env:"DAVIT_KEEP_DELETED" placeholder:"TIME"`
+	KeepDeleted  Duration       `help:"How long a deleted folder can be restored; 0: not at all. DELETE of /v2/folder and folder rm without --keep keep nothing." default:"7d" env:"DAVIT_KEEP_DELETED" placeholder:"TIME"`
 	FirstFolder  string         `help:"At the first start also create this folder for admin; print how to mount it." env:"DAVIT_FIRST_FOLDER" placeholder:"TITLE"`
 	Mount        MountConfig    `embed:"" prefix:"mount-" group:"Mounts in compute kernels (/api/davit/mounts):"`
 	Default      DefaultsConfig `embed:"" prefix:"default-" group:"Limits of users who have none of their own (0 is no limit):"`

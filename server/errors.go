@@ -372,7 +372,7 @@ func message(err error, status int) string {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "no folder with this ID is visible to you"
+		return "no folder with this name or ID is visible to you"
 	case errors.Is(err, fs.ErrExist):
 		return "you have a folder of this name already"
 	case status == 404:

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"davit/auth"
@@ -252,6 +253,33 @@ func keptFor(ctx context.Context, st *store.Store) (time.Duration, error) {
 	return time.ParseDuration(text)
 }
 
+// deletedNamed finds a folder that can be restored, by its ID, or its title if it is the only one.
+func deletedNamed(ctx context.Context, st *store.Store, text string) (store.Folder, error) {
+	unknown := fmt.Errorf("no deleted folder %q can be restored; see davit folder list --deleted", text)
+	if f, ok, err := deletedFolder(ctx, st, text); ok || err != nil {
+		return f, err
+	}
+	all, err := st.DeletedFolders(ctx, "")
+	if err != nil {
+		return store.Folder{}, err
+	}
+	var found []store.Folder
+	var ids []string
+	for _, f := range all {
+		if f.Title == text {
+			found = append(found, f)
+			ids = append(ids, f.ID+" of "+f.OwnerName)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return store.Folder{}, unknown
+	case 1:
+		return found[0], nil
+	}
+	return store.Folder{}, fmt.Errorf("%d deleted folders are called %q: use the ID (%s)", len(found), text, strings.Join(ids, ", "))
+}
+
 // deletedFolder finds a folder that can be restored, by its ID.
 func deletedFolder(ctx context.Context, st *store.Store, text string) (f store.Folder, ok bool, err error) {
 	id, ok := store.ParseID(text)
@@ -266,19 +294,16 @@ func deletedFolder(ctx context.Context, st *store.Store, text string) (f store.F
 }
 
 type folderRestore struct {
-	Folder string `arg:"" name:"id" help:"ID of the folder."`
+	Folder string `arg:"" name:"id" help:"ID of the folder, or its title if no other deleted one has it; see folder list --deleted."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 // Run brings the folder back, whatever its owner's limit of folders.
 func (c *folderRestore) Run(e *Env) error {
 	return e.open(func(ctx context.Context, st *store.Store, _ *auth.Auth) error {
-		f, ok, err := deletedFolder(ctx, st, c.Folder)
+		f, err := deletedNamed(ctx, st, c.Folder)
 		if err != nil {
 			return err
-		}
-		if !ok {
-			return fmt.Errorf("no deleted folder %q can be restored; see davit folder list --deleted", c.Folder)
 		}
 		if f, err = st.RestoreFolder(ctx, f.ID, store.Restore{}); err != nil {
 			return err

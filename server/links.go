@@ -126,6 +126,7 @@ func (s *Server) linked(c echo.Context, kind linkKind, token string) (link, stor
 	if err != nil {
 		return l, p, nil, err
 	}
+	ctx = s.actAs(c, p)
 	m, err := s.auth.Mount(ctx, p, l.FolderID)
 	if err != nil {
 		return l, p, nil, err

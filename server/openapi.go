@@ -137,7 +137,7 @@ nav ul { columns: 22rem; padding-left: 1rem } nav a { text-decoration: none }
 section > details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .3rem .8rem }
 summary { cursor: pointer } code, pre { font: .92em ui-monospace, monospace; overflow-wrap: anywhere }
 .method { display: inline-block; min-width: 4.5rem; font-weight: bold }
-pre, p.text { white-space: pre-line } pre { background: var(--soft); padding: .5rem; overflow-x: auto; white-space: pre }
+pre { background: var(--soft); padding: .5rem; overflow-x: auto }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 } th, td { border-bottom: 1px solid var(--line); padding: .2rem .5rem; text-align: left; vertical-align: top }
 `
 
@@ -182,7 +182,34 @@ type (
 	}
 )
 
-var openapiTemplate = template.Must(template.ParseFS(openapiFiles, "openapi/page.html"))
+var openapiTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{"prose": prose, "paragraphs": paragraphs, "slug": slug}).
+	ParseFS(openapiFiles, "openapi/page.html"))
+
+// slug is a name as an ID of HTML, which has no spaces.
+func slug(name string) string { return strings.ReplaceAll(name, " ", "-") }
+
+// prose is a text of the document as HTML: what stands between backticks is code.
+func prose(text string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(template.HTMLEscapeString(text), "`") {
+		if i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String())
+}
+
+// paragraphs is prose with an empty line between paragraphs; where other lines end says nothing.
+func paragraphs(text string) template.HTML {
+	var b strings.Builder
+	for p := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		if p != "" {
+			b.WriteString("<p>" + string(prose(p)) + "</p>\n")
+		}
+	}
+	return template.HTML(b.String())
+}
 
 func openapiPage(doc map[string]any) ([]byte, error) {
 	spec := apiSpec(doc)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -79,12 +80,19 @@ func (s *Server) scoped(text string, h func(echo.Context, store.Principal) error
 		if err := admit(c, p, scope); err != nil {
 			return err
 		}
-		r := c.Request()
-		c.SetRequest(r.WithContext(store.WithActor(r.Context(), store.Actor{
-			UserID: p.UserID, UserName: p.UserName, Address: s.peers.Client(r).IP.String(), Door: doorOf(r.URL.Path),
-		})))
+		s.actAs(c, p)
 		return h(c, p)
 	}
+}
+
+// actAs puts p into the request's context, as the one whom the audit names, and returns that.
+func (s *Server) actAs(c echo.Context, p store.Principal) context.Context {
+	r := c.Request()
+	ctx := store.WithActor(r.Context(), store.Actor{
+		UserID: p.UserID, UserName: p.UserName, Address: s.peers.Client(r).IP.String(), Door: doorOf(r.URL.Path),
+	})
+	c.SetRequest(r.WithContext(ctx))
+	return ctx
 }
 
 // doorOf names the API that a path belongs to, as the audit does.

@@ -23,13 +23,22 @@ func (s *Server) tierRoutes(e *echo.Echo) {
 func (s *Server) workspaceIn(c echo.Context, p store.Principal) (id string, err error) {
 	unknown := &refusal{status: http.StatusNotFound, kind: "generic-not-found", why: "no such workspace is visible to you"}
 	id, ok := store.ParseID(c.Param("workspace"))
-	switch {
-	case c.Param("workspace") == "me", ok && id == p.UserID:
+	if c.Param("workspace") == "me" || ok && id == p.UserID {
 		return p.UserID, nil
-	case !ok:
-		return "", unknown
 	}
 	ctx := c.Request().Context()
+	if !ok && p.Admin {
+		u, err := s.store.UserByName(ctx, c.Param("workspace"))
+		if err == nil {
+			return u.ID, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	if !ok {
+		return "", unknown
+	}
 	if p.Admin {
 		_, err = s.store.Project(ctx, id)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -122,7 +131,7 @@ func (s *Server) setQuota(c echo.Context, p store.Principal) error {
 	}
 	category, ok := s.products.CategoryNamed(name)
 	if !ok {
-		in.refuse("category", "is no category of the storage products")
+		in.refuse("category", "is no category of the storage products: see GET /api/davit/workspaces/me/quota")
 	}
 	if err := in.bad(); err != nil {
 		return err

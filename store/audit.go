@@ -77,6 +77,17 @@ func (t tx) note(ctx context.Context, e event) error {
 	return err
 }
 
+// limitTold is a limit as people read it.
+func limitTold(n int64) any {
+	switch n {
+	case Default:
+		return "default"
+	case 0:
+		return "none"
+	}
+	return n
+}
+
 // auditID makes the ID of an entry from its time, microseconds since 1970: so IDs are in the order of
 // time and a range of times is one of IDs. Within this process no two entries have the same time.
 func (s *Store) auditID() (id string, at int64, err error) {
@@ -110,6 +121,7 @@ type AuditFilter struct {
 	UserID    string // who did it
 	UserName  string // the same, for users who are gone
 	FolderID  string
+	Folder    string // a title that the folder had then; with FolderID, those of either
 	ProjectID string
 	Action    string // or the beginning of one
 	Door      string
@@ -119,7 +131,11 @@ type AuditFilter struct {
 
 func (f AuditFilter) matches(e Entry) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
-	return is(f.UserID, e.UserID) && is(f.UserName, e.UserName) && is(f.FolderID, e.FolderID) && is(f.ProjectID, e.ProjectID) &&
+	folder := is(f.FolderID, e.FolderID)
+	if f.Folder != "" {
+		folder = e.Folder == f.Folder || f.FolderID != "" && folder
+	}
+	return is(f.UserID, e.UserID) && is(f.UserName, e.UserName) && folder && is(f.ProjectID, e.ProjectID) &&
 		strings.HasPrefix(e.Action, f.Action) && is(f.Door, e.Door)
 }
 
@@ -152,7 +168,7 @@ const (
 func (f AuditFilter) query(order, action string) (query string, key []any) {
 	of := func(cond, key string) (string, []any) { return selectAudit + cond + order, []any{key} }
 	switch {
-	case f.FolderID != "":
+	case f.FolderID != "" && f.Folder == "":
 		return of(auditOfFolder, f.FolderID)
 	case f.UserID != "":
 		return of(auditOfUser, f.UserID)

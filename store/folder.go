@@ -484,7 +484,7 @@ func (s *Store) SetFolderLimits(ctx context.Context, id string, maxBytes, maxFil
 			id, maxBytes, maxFiles)); err != nil {
 			return err
 		}
-		return t.note(ctx, event{action: "folder.limit", folder: id, detail: map[string]int64{"maxBytes": maxBytes, "maxFiles": maxFiles}})
+		return t.note(ctx, event{action: "folder.limit", folder: id, detail: map[string]any{"maxBytes": limitTold(maxBytes), "maxFiles": limitTold(maxFiles)}})
 	}), "folder", id)
 }
 

@@ -237,7 +237,7 @@ func (s *Store) ChangeProject(ctx context.Context, id string, c ProjectChange) (
 			return nil
 		}
 		return t.note(ctx, event{action: "project.limit", project: id, subject: p.Title,
-			detail: map[string]int64{"maxFolders": p.Limits.MaxFolders, "maxBytes": p.Limits.MaxBytes, "maxFiles": p.Limits.MaxFiles}})
+			detail: map[string]any{"maxFolders": limitTold(p.Limits.MaxFolders), "maxBytes": limitTold(p.Limits.MaxBytes), "maxFiles": limitTold(p.Limits.MaxFiles)}})
 	})
 	return p, named(err, "project", id)
 }

@@ -268,7 +268,7 @@ func (s *Store) ChangeUser(ctx context.Context, userID string, c UserChange) (Us
 		}
 		t.touch(TouchFolder, folders...) // others who see them remember these limits
 		return t.note(ctx, event{action: "user.limit", subject: u.Name,
-			detail: map[string]int64{"maxFolders": u.Limits.MaxFolders, "maxBytes": u.Limits.MaxBytes, "maxFiles": u.Limits.MaxFiles}})
+			detail: map[string]any{"maxFolders": limitTold(u.Limits.MaxFolders), "maxBytes": limitTold(u.Limits.MaxBytes), "maxFiles": limitTold(u.Limits.MaxFiles)}})
 	})
 	return u, named(err, "user", userID)
 }
