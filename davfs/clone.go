@@ -14,12 +14,15 @@ import (
 // CloneFolder makes a folder with a copy of all that src's has: files, their times left out as in every copy, and dead
 // properties. The new folder is there when it is whole; if that fails, or ctx ends, nothing is left. What changes in
 // src's folder meanwhile is in the copy or not, each file in one version. n.Limits must be those of the new
-// folder's workspace. Errors are those of CreateFolder and Copy.
+// folder's workspace, and its product takes files. Errors are those of CreateFolder and Copy.
 func (d *FS) CloneFolder(ctx context.Context, src *Tree, n store.NewFolder) (store.Folder, error) {
 	if err := src.may(store.Read); err != nil {
 		return store.Folder{}, err
 	}
 	if err := d.mayCreate(ctx, &n.Folder); err != nil {
+		return store.Folder{}, err
+	}
+	if err := d.o.Products.Of(n.Product).May(store.OpWrite, d.now()); err != nil {
 		return store.Folder{}, err
 	}
 	vol := d.volumeOf(n.Folder)

@@ -142,8 +142,15 @@ func TestUCL33_ReadOnlyProduct(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", method, a.status, a.body, status)
 		}
 	}
-	if a := ann.call("PUT", "/dav/"+ann.create("other")+"/a", "x"); a.status != 201 {
+	other := ann.create("other")
+	if a := ann.call("PUT", "/dav/"+other+"/a", "x"); a.status != 201 {
 		t.Errorf("PUT into a folder of another product: %d", a.status)
+	}
+	if a := ann.call("POST", "/folders/"+other+"/clone", `{"target_name":"twin","target_host":"davit:fast"}`); a.status != 403 || !strings.Contains(a.body, "read-only") {
+		t.Errorf("a clone with files: %d %s", a.status, a.body)
+	}
+	if a := ann.call("POST", "/folders/"+id+"/clone", `{"target_name":"out","target_host":"local"}`); a.status != 201 {
+		t.Errorf("a clone of what may be read: %d %s", a.status, a.body)
 	}
 }
 
