@@ -137,6 +137,8 @@ func (x *transfer) moveCopy(ctx context.Context) (created bool, err error) {
 	if err != nil {
 		return created, err
 	}
+	x.dst.count(ctx, 0, 0, 1)
+	x.src.count(ctx, 0, 0, 1)
 	x.keepSums(ctx, made.copied)
 	return created, x.src.f.syncDirs(parentOf(x.name))
 }

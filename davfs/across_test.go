@@ -206,6 +206,13 @@ func TestCM5_MoveBetweenVolumes(t *testing.T) {
 	if created, err := a.Move(ctx, "dir", Place{b, "tree"}, false, Claim{}); err != nil || !created {
 		t.Fatalf("move: created %v, %v", created, err)
 	}
+	told := make(map[string]int64) // to the audit, by folder
+	for _, x := range w.tally.take(w.now(), true) {
+		told[x.FolderID] += x.Moves
+	}
+	if told[a.f.id] != 2 || told[b.f.id] != 2 {
+		t.Errorf("moves that the audit hears of: %v", told)
+	}
 	w.wantHeld(t, a, 0, 0)
 	w.wantHeld(t, b, 13, 5)
 	for name, mode := range map[string]uint32{"here": 0o640, "tree": 0o750, "tree/sub": 0o750, "tree/sub/two": 0o640} {

@@ -189,6 +189,9 @@ func (t *Tree) clear(ctx context.Context, name string, after func(context.Contex
 	if err != nil {
 		return err
 	}
+	if old != nil {
+		t.count(ctx, 0, 1, 0)
+	}
 	return t.f.syncDirs(parentOf(name))
 }
 

@@ -472,6 +472,26 @@ func TestD22_EmptyTrashGivesTheRoomBack(t *testing.T) {
 	if a := ann.call("GET", "/dav/"+id+"/Trash/", ""); a.status != 200 {
 		t.Errorf("GET of the empty trash: %d", a.status)
 	}
+	// It is a deletion, for the audit.
+	if err := h.files.Close(t.Context()); err != nil { // writes what has been counted
+		t.Fatal(err)
+	}
+	entries, _, err := h.store.Audit(t.Context(), store.AuditFilter{FolderID: id, Action: "files."}, "", 10)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	deletes := 0.0
+	for _, e := range entries {
+		var sums map[string]any
+		if err := json.Unmarshal(e.Detail, &sums); err != nil {
+			t.Fatal(err)
+		}
+		n, _ := sums["deletes"].(float64)
+		deletes += n
+	}
+	if deletes != 1 {
+		t.Errorf("%v deletes in the audit", deletes)
+	}
 }
 
 // An origin is forgotten by the count of a folder when what it tells of is gone.
