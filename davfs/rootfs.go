@@ -35,6 +35,9 @@ type fileSystem interface {
 	// List calls fn for each visible member of a directory, in no order; *unreadError if that
 	// was not all.
 	List(name string, fn func(Info) error) error
+	// ListChosen calls offer for each member of a directory that may be visible, with its name and whether it is a directory,
+	// in no order, and then fn for those that chosen names and that are visible, in that order; *unreadError as List.
+	ListChosen(name string, offer func(Info) error, chosen func() []string, fn func(Info) error) error
 	// Stage begins a file, or a directory, that nobody sees until Publish.
 	Stage(dir bool) (*staged, error)
 	// Keep opens the file of the pending upload id at its beginning, or makes it; size is what it holds.
@@ -306,13 +309,65 @@ var dirents = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }
 // List implements fileSystem: one read of the directory, one statx an entry. A member that
 // vanishes meanwhile is left out; so are names that no URL can have (URL-6).
 func (r *rootFS) List(name string, fn func(Info) error) error {
+	var unread error
+	err := r.listing(name, func(fd int, begun *bool) error {
+		return r.entries(name, fd, begun, func(member string, _ byte) error {
+			return r.describe(name, fd, member, &unread, fn)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return unread
+}
+
+// ListChosen implements fileSystem: one read of the directory, one statx for each that is chosen.
+func (r *rootFS) ListChosen(name string, offer func(Info) error, chosen func() []string, fn func(Info) error) error {
+	var unread error
+	err := r.listing(name, func(fd int, begun *bool) error {
+		err := r.entries(name, fd, begun, func(member string, kind byte) error {
+			if kind == unix.DT_UNKNOWN { // not every file system tells it
+				return r.describe(name, fd, member, &unread, offer)
+			}
+			return offer(Info{Name: member, Dir: kind == unix.DT_DIR})
+		})
+		if err != nil {
+			return err
+		}
+		for _, member := range chosen() {
+			if err := r.describe(name, fd, member, &unread, fn); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return unread
+}
+
+// listing calls fn with the opened directory, again if that was replaced before fn had begun: had read something.
+func (r *rootFS) listing(name string, fn func(fd int, begun *bool) error) error {
 	for {
 		before, begun := r.swaps.Load(), false
-		err := r.list(name, &begun, fn)
+		err := r.listingOnce(name, before, func(fd int) error { return fn(fd, &begun) })
 		if begun || err == nil || r.swaps.Load() == before {
 			return err
 		}
 	}
+}
+
+func (r *rootFS) listingOnce(name string, before uint64, fn func(fd int) error) error {
+	fd, err := r.open(name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return pathError("list", name, err)
+	}
+	defer unix.Close(fd)
+	if err := fn(fd); err != nil {
+		return err
+	}
+	return r.whole(name, fd, before)
 }
 
 // errReplaced ends a listing whose directory was taken away while it was read: what was told of it may
@@ -335,28 +390,18 @@ func (r *rootFS) whole(name string, fd int, before uint64) error {
 	return nil
 }
 
-// list tells in begun that it has read something, which fn may have been told of.
-func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
-	before := r.swaps.Load()
-	fd, err := r.open(name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
-	if err != nil {
-		return pathError("list", name, err)
-	}
-	defer unix.Close(fd)
+// entries calls fn for the entries of the directory fd, opened as name, that may be visible, and tells in begun that
+// it has read something.
+func (r *rootFS) entries(name string, fd int, begun *bool, fn func(member string, kind byte) error) error {
 	buf := dirents.Get().(*[]byte)
 	defer dirents.Put(buf)
-	var x unix.Statx_t
-	var unread error
 	for {
 		n, err := unix.Getdents(fd, *buf)
 		if err == unix.EINTR {
 			continue
 		}
 		if n == 0 && err == nil || err == unix.ENOENT && *begun { // the end, or the directory was removed meanwhile
-			if err := r.whole(name, fd, before); err != nil {
-				return err
-			}
-			return unread
+			return nil
 		}
 		if err != nil {
 			return pathError("list", name, err)
@@ -368,32 +413,38 @@ func (r *rootFS) list(name string, begun *bool, fn func(Info) error) error {
 			if kind != unix.DT_REG && kind != unix.DT_DIR && kind != unix.DT_UNKNOWN {
 				continue
 			}
-			if !legalSegment(string(base)) {
-				if s := string(base); s != "." && s != ".." {
+			member := string(base)
+			if !legalSegment(member) {
+				if member != "." && member != ".." {
 					r.vol.unlistable.Add(1)
 				}
 				continue
 			}
-			member := string(base)
-			switch err := statx(fd, member, 0, &x); err {
-			case nil:
-			case unix.ENOENT:
-				continue
-			default:
-				if unread == nil {
-					unread = &unreadError{pathError("list", path.Join(name, member), err)}
-				}
-				continue
-			}
-			i, ok := infoOf(member, &x, r.vol.dev)
-			if !ok {
-				continue
-			}
-			if err := fn(i); err != nil {
+			if err := fn(member, kind); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// describe calls fn for a member of the directory fd, opened as name, if it is visible. If the disk would not say, it
+// notes that in unread, unless something is there already.
+func (r *rootFS) describe(name string, fd int, member string, unread *error, fn func(Info) error) error {
+	var x unix.Statx_t
+	switch err := statx(fd, member, 0, &x); err {
+	case nil:
+	case unix.ENOENT:
+		return nil
+	default:
+		if *unread == nil {
+			*unread = &unreadError{pathError("list", path.Join(name, member), err)}
+		}
+		return nil
+	}
+	if i, ok := infoOf(member, &x, r.vol.dev); ok {
+		return fn(i)
+	}
+	return nil
 }
 
 // unreadError is what List returns when it has called fn for all members but those that the disk

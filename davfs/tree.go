@@ -167,13 +167,31 @@ func (t *Tree) List(ctx context.Context, name string, fn func(Info) error) error
 	if err := t.may(store.Read); err != nil {
 		return err
 	}
+	return t.listed(t.f.fs.List(name, untilDone(ctx, fn)))
+}
+
+// ListChosen is List for who looks at names first: offer is called for each member, of which it is told the name and whether it
+// is a collection, and fn then for those that chosen returns, in that order. Some that were offered may not be there for fn.
+func (t *Tree) ListChosen(ctx context.Context, name string, offer func(Info) error, chosen func() []string, fn func(Info) error) error {
+	if err := t.may(store.Read); err != nil {
+		return err
+	}
+	return t.listed(t.f.fs.ListChosen(name, untilDone(ctx, offer), chosen, untilDone(ctx, fn)))
+}
+
+// untilDone is fn that fails when ctx has ended.
+func untilDone(ctx context.Context, fn func(Info) error) func(Info) error {
 	n := 0
-	err := t.f.fs.List(name, func(i Info) error {
+	return func(i Info) error {
 		if n++; n%256 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return fn(i)
-	})
+	}
+}
+
+// listed takes the result of a listing.
+func (t *Tree) listed(err error) error {
 	var unread *unreadError
 	if errors.As(err, &unread) {
 		t.f.d.log.Error("left out of a listing", "folder", t.f.id, "error", err)

@@ -97,6 +97,14 @@ func newMetropolis(b *testing.B) *metropolis {
 	if _, err := st.Poll(b.Context()); err != nil {
 		b.Fatal(err)
 	}
+	m.open(dir)
+	return m
+}
+
+// open makes the server.
+func (m *metropolis) open(dir string) {
+	b, st := m.b, m.store
+	b.Helper()
 	cfg := &Config{}
 	log := NewLog(&bytes.Buffer{}, slog.LevelError)
 	peers := NewPeers(cfg)
@@ -111,7 +119,6 @@ func newMetropolis(b *testing.B) *metropolis {
 		st.Close()
 		log.Close()
 	})
-	return m
 }
 
 // token is one of user u's.
@@ -130,9 +137,14 @@ func (m *metropolis) token(u int) string {
 	return m.tokens[u]
 }
 
-// call makes a request of user u, and tells how long the server took.
+// call makes a request for collections of user u, and tells how long the server took.
 func (m *metropolis) call(u int, method, path, body string) (time.Duration, *httptest.ResponseRecorder) {
-	r := httptest.NewRequest(method, collectionsPath+path, strings.NewReader(body))
+	return m.callAt(u, method, collectionsPath+path, body)
+}
+
+// callAt is call for any path.
+func (m *metropolis) callAt(u int, method, path, body string) (time.Duration, *httptest.ResponseRecorder) {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+m.token(u))
 	w := httptest.NewRecorder()
 	start := time.Now()

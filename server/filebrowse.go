@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"container/heap"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,8 @@ import (
 
 // Listings of directories. Each page is one reading of the directory, of which only the page is kept: a
 // token tells after which member it begins, so that pages neither repeat nor miss what was there all
-// the time, whatever else changes in between.
+// the time, whatever else changes in between. In the order of paths the names decide, and the disk is
+// asked about the page's members alone.
 
 // fileSort is an order of files.
 type fileSort string
@@ -168,38 +170,107 @@ func (h *fileHeap) offer(n int, k fileKey, i davfs.Info) {
 	}
 }
 
-// pick lists one page of a directory; more says that others follow.
-func (w *filesWanted) pick(list func(func(davfs.Info) error) error) (page []davfs.Info, more bool, err error) {
-	h := &fileHeap{w: w}
-	want := w.skip + w.size + 1
-	for try := 1; ; try++ {
-		h.keys, h.all = h.keys[:0], h.all[:0]
-		err = list(func(i davfs.Info) error {
-			if !w.admits(i) {
-				return nil
-			}
-			k := w.key(i)
-			if w.after == nil || w.compare(k, *w.after) > 0 {
-				h.offer(want, k, i)
-			}
-			return nil
+// page lists one page of a directory; more says that others follow.
+func (w *filesWanted) page(ctx context.Context, tree *davfs.Tree, dir string) (page []davfs.Info, more bool, err error) {
+	if w.by == sortPath {
+		return w.pickNames(func(offer func(davfs.Info) error, chosen func() []string, fn func(davfs.Info) error) error {
+			return tree.ListChosen(ctx, dir, offer, chosen, fn)
 		})
-		if !errors.Is(err, store.ErrBusy) || try == 3 {
-			break // else it was replaced while it was read
+	}
+	return w.pick(func(fn func(davfs.Info) error) error { return tree.List(ctx, dir, fn) })
+}
+
+// whole reads a directory, once more if it was replaced while it was read.
+func whole(read func() error) (err error) {
+	for range 3 {
+		if err = read(); !errors.Is(err, store.ErrBusy) {
+			break
 		}
 	}
-	if err != nil {
-		return nil, false, err
+	return err
+}
+
+// first gives a function that offers h the members that are wanted and come behind after.
+func (w *filesWanted) first(h *fileHeap, n int, after *fileKey) func(davfs.Info) error {
+	return func(i davfs.Info) error {
+		if !w.admits(i) {
+			return nil
+		}
+		k := w.key(i)
+		if after == nil || w.compare(k, *after) > 0 {
+			h.offer(n, k, i)
+		}
+		return nil
 	}
-	slices.SortFunc(h.all, func(a, b davfs.Info) int { return w.compare(w.key(a), w.key(b)) })
-	if w.skip >= len(h.all) {
-		return nil, false, nil
+}
+
+// sorted are the members that h has kept.
+func (h *fileHeap) sorted() []davfs.Info {
+	slices.SortFunc(h.all, func(a, b davfs.Info) int { return h.w.compare(h.w.key(a), h.w.key(b)) })
+	return h.all
+}
+
+// cut takes the page off the first members.
+func (w *filesWanted) cut(all []davfs.Info) (page []davfs.Info, more bool) {
+	if w.skip >= len(all) {
+		return nil, false
 	}
-	page = h.all[w.skip:]
+	page = all[w.skip:]
 	if more = len(page) > w.size; more {
 		page = page[:w.size]
 	}
+	return page, more
+}
+
+// pick is page for an order that needs all that the disk tells.
+func (w *filesWanted) pick(list func(func(davfs.Info) error) error) (page []davfs.Info, more bool, err error) {
+	h := &fileHeap{w: w}
+	err = whole(func() error {
+		h.keys, h.all = h.keys[:0], h.all[:0]
+		return list(w.first(h, w.skip+w.size+1, w.after))
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	page, more = w.cut(h.sorted())
 	return page, more, nil
+}
+
+// pickNames is page for the order of names. What the names do not tell is that some are not visible: then it reads on.
+func (w *filesWanted) pickNames(list func(offer func(davfs.Info) error, chosen func() []string, fn func(davfs.Info) error) error) (page []davfs.Info, more bool, err error) {
+	var all []davfs.Info
+	after := w.after
+	for {
+		h, missing, had := &fileHeap{w: w}, w.skip+w.size+1-len(all), len(all)
+		err := whole(func() error {
+			h.keys, h.all, all = h.keys[:0], h.all[:0], all[:had]
+			return list(w.first(h, missing, after), h.names, func(i davfs.Info) error {
+				if w.admits(i) { // a directory may have become a file
+					all = append(all, i)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return nil, false, err
+		}
+		if len(h.all) < missing || len(all) == had+missing {
+			page, more = w.cut(all)
+			return page, more, nil
+		}
+		last := w.key(h.all[len(h.all)-1])
+		after = &last
+	}
+}
+
+// names are those of the members that h has kept, in order.
+func (h *fileHeap) names() []string {
+	all := h.sorted()
+	names := make([]string, len(all))
+	for n, i := range all {
+		names[n] = i.Name
+	}
+	return names
 }
 
 // browseFiles lists a directory.
@@ -236,7 +307,7 @@ func (s *Server) browseFiles(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return f.fault(err)
 	}
-	members, more, err := w.pick(func(fn func(davfs.Info) error) error { return f.tree.List(ctx, f.name, fn) })
+	members, more, err := w.page(ctx, f.tree, f.name)
 	if err != nil {
 		return f.fault(err)
 	}

@@ -6,13 +6,17 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"davit/davfs"
+	"davit/store"
 )
 
 // A directory of 100,000 files: each page is one reading of it, and no more of it is kept than the page.
@@ -117,6 +121,133 @@ func TestFiles_PagesOfEveryOrderAreWhole(t *testing.T) {
 				t.Errorf("%s %v: %d members, want %d, or another order", by, descending, len(got), len(want))
 			}
 		}
+	}
+}
+
+// What names do not tell, that a member is not visible, or is another than it was, neither shows nor shortens pages.
+func TestFiles_PagesOfNamesWithHiddenOnes(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for round := range 200 {
+		var names, visible []davfs.Info
+		hidden := make(map[string]bool)
+		for n := range random.IntN(60) {
+			i := davfs.Info{Name: fmt.Sprintf("%c%d%s", "aAbB"[random.IntN(4)], n, []string{".txt", ".md"}[random.IntN(2)]), Dir: random.IntN(4) == 0}
+			names = append(names, i)
+			if hidden[i.Name] = random.IntN(3) == 0; !hidden[i.Name] {
+				visible = append(visible, i)
+			}
+		}
+		w := filesWanted{by: sortPath, descending: round%2 == 0, size: 1 + random.IntN(9), skip: random.IntN(12), ext: []string{"", "txt"}[random.IntN(2)]}
+		want := slices.DeleteFunc(visible, func(i davfs.Info) bool { return !w.admits(i) })
+		slices.SortFunc(want, func(a, b davfs.Info) int { return w.compare(w.key(a), w.key(b)) })
+		want = want[min(w.skip, len(want)):]
+		var got []davfs.Info
+		for more := true; more; {
+			page, rest, err := w.pickNames(func(offer func(davfs.Info) error, chosen func() []string, fn func(davfs.Info) error) error {
+				byName := make(map[string]davfs.Info)
+				for _, n := range random.Perm(len(names)) {
+					byName[names[n].Name] = names[n]
+					if err := offer(names[n]); err != nil {
+						return err
+					}
+				}
+				for _, name := range chosen() {
+					if !hidden[name] {
+						if err := fn(byName[name]); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rest && len(page) != w.size {
+				t.Fatalf("a page of %d, want %d", len(page), w.size)
+			}
+			got = append(got, page...)
+			if more = rest; more {
+				k := w.key(page[len(page)-1])
+				w.after, w.skip = &k, 0
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%+v:\n%v, want\n%v", w, got, want)
+		}
+	}
+}
+
+// In each order a listing has files and directories alone, with what the disk says of them; filters see names.
+func TestFiles_BrowseHidesTheSameInEveryOrder(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.create("data")
+	at := func(name string) string { return h.onDiskPath(id, name) }
+	for name, size := range map[string]int{"b.TXT": 3, "a.txt": 5, ".hidden.txt": 1, "c.md": 7} {
+		if err := os.WriteFile(at(name), make([]byte, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, err := range []error{
+		os.Mkdir(at("dir.md"), 0o755), os.Symlink("a.txt", at("a-link.txt")), os.Symlink("dir.md", at("d-link")),
+		os.Symlink("/etc", at("outside")), unix.Mkfifo(at("pipe.txt"), 0o644), os.WriteFile(at("not\xfftext.txt"), nil, 0o644),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for query, want := range map[string]string{
+		"":                           ".hidden.txt a.txt b.TXT c.md dir.md",
+		"&sortDirection=descending":  "dir.md c.md b.TXT a.txt .hidden.txt",
+		"&sortBy=SIZE":               "dir.md .hidden.txt b.TXT a.txt c.md",
+		"&filterHiddenFiles=true":    "a.txt b.TXT c.md dir.md",
+		"&filterByFileExtension=txt": ".hidden.txt a.txt b.TXT dir.md",
+		"&filterByFileExtension=md&filterHiddenFiles=true": "c.md dir.md",
+		"&itemsToSkip=3":                   "c.md dir.md",
+		"&sortBy=PATH&includeMetadata=yes": ".hidden.txt a.txt b.TXT c.md dir.md",
+	} {
+		names, _ := ann.browse("itemsPerPage=10&path=/" + id + query)
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	ann.wants(200, "GET", "/api/files/browse?path=/"+id, "", `"sizeInBytes":7`, `"type":"DIRECTORY"`)
+}
+
+// BenchmarkFilesBrowse measures the server's time for a page of a directory with 100,000 members.
+func BenchmarkFilesBrowse(b *testing.B) {
+	dir := b.TempDir()
+	st, err := OpenStore(b.Context(), dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := &metropolis{b: b, store: st, tokens: map[int]string{}}
+	ann, err := st.CreateUser(b.Context(), store.User{Name: "ann"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	m.open(dir)
+	tok, text, err := m.auth.NewToken(store.Token{UserID: ann.ID})
+	if err == nil {
+		_, err = st.CreateToken(b.Context(), tok)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	m.tokens[0] = text
+	_, w := m.callAt(0, "POST", "/api/files/collections", bulk(driveSpec("many")))
+	id := regexp.MustCompile(`[0-9a-f]{32}`).FindString(w.Body.String())
+	for n := range 100_000 {
+		if err := os.WriteFile(filepath.Join(dir, "files", id, fmt.Sprintf("file-%06d", n)), nil, 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, query := range []string{"itemsPerPage=50", "itemsPerPage=1000", "itemsPerPage=50&sortBy=SIZE"} {
+		m.measure(query, func(int) time.Duration {
+			took, _ := m.callAt(0, "GET", "/api/files/browse?path=/"+id+"&"+query, "")
+			return took
+		})
 	}
 }
 
