@@ -167,3 +167,20 @@ func TestAudit_LabelsOfTokens(t *testing.T) {
 		t.Errorf("the audit does not tell of it: %d %s", a.status, a.body)
 	}
 }
+
+// The script of a mount runs as root: where it mounts, nothing may be that root runs or believes.
+func TestMountsOverNothingThatRootRuns(t *testing.T) {
+	h := newHouse(t)
+	ann := h.person("ann", false).signIn()
+	id := ann.folder("docs")
+	for path, status := range map[string]int{
+		"/usr/bin/x": 400, "/usr/lib/x": 400, "/usr/lib64": 400, "/usr/libexec/x": 400, "/usr/local": 400, "/usr/local/bin": 400, "/usr/local/sbin/x": 400,
+		"/usr/local/lib/python3/dist-packages": 400, "/var/run/x": 400, "/var/lock/x": 400, "/var/spool/cron/crontabs": 400, "/var/cache/davit/x": 400,
+		"/root/.ssh": 400, "/root/.bashrc": 400, "/home/ann/.ssh/x": 400, "/home/ann/.bash_profile": 400, "/home/work/.ssh": 400, "/home/ann": 201,
+		"/usr/local/data": 201, "/usr/share/data": 201, "/usr/binary": 201, "/var/lib/data": 201, "/root/data": 201, "/home/ann/.cache": 201, "/home/ann/x/.ssh": 201,
+	} {
+		if a := h.bearer(ann.access, "POST", "/api/davit/mounts", `{"folders":[{"id":"`+id+`","path":"`+path+`"}]}`); a.status != status {
+			t.Errorf("%s: %d %.300s", path, a.status, a.body)
+		}
+	}
+}

@@ -258,6 +258,43 @@ func TestKernelMountsAtHome(t *testing.T) {
 	}
 }
 
+// Whoever owns a directory on the way does not lead root elsewhere.
+func TestKernelMountsFollowNobodysLinks(t *testing.T) {
+	t.Parallel()
+	s := newProcess(t)
+	k := newKernel(t, s)
+	id := s.folder("data")
+	home, system := filepath.Join(k.dir, "home"), filepath.Join(k.dir, "system")
+	for _, dir := range []string{home, system} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(home, "link")
+	if err := os.Symlink(system, link); err != nil {
+		t.Fatal(err)
+	}
+	m := k.ask(map[string]any{"folders": []any{map[string]any{"id": id, "path": filepath.Join(link, "cron.d", "data")}}})
+	if err := os.Lchown(link, 1000, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if code, out := k.sh(m.Script, nil); code != 1 || !strings.Contains(out, link+", a symbolic link that is not root's") {
+		t.Errorf("through another's link: exit %d\n%s", code, out)
+	}
+	if all, err := os.ReadDir(system); err != nil || len(all) != 0 {
+		t.Errorf("made there: %v, %v", all, err)
+	}
+	// Root's own are how the system is laid out.
+	if err := os.Lchown(link, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	k.run(m.Script)
+	if _, err := os.Stat(filepath.Join(system, "cron.d", "data", "lost+found")); err != nil {
+		t.Errorf("through root's link: %v", err)
+	}
+	k.run(m.Script, "umount")
+}
+
 // What is missing is named, and what is in the way stays.
 func TestKernelMountsRefuse(t *testing.T) {
 	t.Parallel()

@@ -37,8 +37,31 @@ mounted() {
 	printf '%s' "$found"
 }
 
+# bent PATH prints the first part of a path that is a symbolic link of another than root: who made it would choose
+# where root makes directories and mounts.
+bent() {
+	part=
+	left=${1#/}
+	while [ -n "$left" ]; do
+		part=$part/${left%%/*}
+		case $left in
+		*/*) left=${left#*/} ;;
+		*) left= ;;
+		esac
+		if [ -h "$part" ] && [ "$(stat -c %u -- "$part")" != 0 ]; then
+			printf '%s' "$part"
+			return
+		fi
+	done
+}
+
 # mount_one URL DIR ro|rw
 mount_one() {
+	link=$(bent "${2%/*}")
+	if [ -n "$link" ]; then
+		wrong "$2 leads through $link, a symbolic link that is not root's"
+		return 1
+	fi
 	if ! (umask 022 && mkdir -p -- "${2%/*}/"); then
 		wrong "cannot make the directory above $2"
 		return 1

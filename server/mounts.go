@@ -195,10 +195,16 @@ func (o *object) mountPoint(field, text string) string {
 	return path
 }
 
-// systemDirs may neither be mounted over nor hold mounts; busyDirs may hold some.
+// systemDirs may neither be mounted over nor hold mounts: what is in them runs as root, or is believed by what
+// does. busyDirs may hold some.
 var (
-	systemDirs = []string{"bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "run", "sbin", "sys"}
-	busyDirs   = []string{"/home", kernelHome, "/media", "/mnt", "/opt", "/root", "/srv", "/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/sbin", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/tmp"}
+	systemDirs = []string{
+		"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys",
+		"/usr/bin", "/usr/include", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/libx32", "/usr/sbin",
+		"/usr/local/bin", "/usr/local/etc", "/usr/local/lib", "/usr/local/libexec", "/usr/local/sbin",
+		"/var/cache/davit", "/var/lib/dpkg", "/var/lock", "/var/run", "/var/spool",
+	}
+	busyDirs = []string{"/home", kernelHome, "/media", "/mnt", "/opt", "/root", "/srv", "/tmp", "/usr", "/usr/local", "/usr/share", "/var", "/var/cache", "/var/lib", "/var/tmp"}
 )
 
 // checkMountPoint says what is wrong with the path of a mount; "" for nothing.
@@ -222,13 +228,16 @@ func checkMountPoint(path string) string {
 			return "must have no empty, '.' or '..' segments"
 		}
 	}
-	if slices.Contains(systemDirs, segments[0]) || slices.Contains(busyDirs, path) {
+	within := func(dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
+	if slices.ContainsFunc(systemDirs, within) || slices.Contains(busyDirs, path) {
 		return "is a directory of the system"
 	}
-	if rest, ok := strings.CutPrefix(path, kernelHome+"/"); ok {
-		if first, _, _ := strings.Cut(rest, "/"); slices.Contains(reservedNames, first) || isDotFile(first) {
-			return "is reserved: programs look for their configuration there"
-		}
+	inHome := segments[1:] // of root
+	if segments[0] == "home" {
+		inHome = segments[min(2, len(segments)):]
+	}
+	if (segments[0] == "home" || segments[0] == "root") && len(inHome) > 0 && (slices.Contains(reservedNames, inHome[0]) || isDotFile(inHome[0])) {
+		return "is reserved: programs look for their configuration there"
 	}
 	return ""
 }
