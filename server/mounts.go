@@ -632,12 +632,8 @@ func (s *Server) listMounts(c echo.Context, p store.Principal) error {
 		return err
 	}
 	tokens = slices.DeleteFunc(tokens, func(t store.Token) bool { return !s.isMount(t) })
-	part := tokens[min(pg.offset, int64(len(tokens))):]
-	answer := pageOf[mountJSON]{ItemsPerPage: pg.size}
-	if int64(len(part)) > pg.size {
-		next := strconv.FormatInt(pg.offset+pg.size, 10)
-		part, answer.Next = part[:pg.size], &next
-	}
+	part, next := cut(pg, tokens)
+	answer := pageOf[mountJSON]{ItemsPerPage: pg.size, Next: next}
 	if answer.Items, err = s.showMounts(c, part); err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func New(dataDir string, cfg *Config, p Parts) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.started, s.checks.pause = time.Now(), settle
+	s.started, s.checks.pause = s.now(), settle
 	s.work, s.endWork = context.WithCancel(context.Background())
 	s.limits = newRateLimit(cfg.RateLimit, s.now)
 	s.links = links{sealer: s.auth.Sealer, now: s.now}

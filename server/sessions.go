@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -374,20 +373,7 @@ func milliOrNull(t time.Time) *int64 {
 // listed is the page of list that the query asks for. A page size or a token that makes no
 // sense is as good as none.
 func listed[T any](c echo.Context, list []T) pageOf[T] {
-	p := pageOf[T]{ItemsPerPage: 50, Items: []T{}}
-	if n, err := strconv.Atoi(c.QueryParam("itemsPerPage")); err == nil && slices.Contains([]int{10, 25, 50, 100, 250, 1000}, n) {
-		p.ItemsPerPage = int64(n)
-	}
-	from, err := strconv.Atoi(c.QueryParam("next"))
-	if err != nil || from < 0 {
-		from = 0
-	}
-	if from < len(list) {
-		p.Items = list[from:min(len(list), from+int(p.ItemsPerPage))]
-	}
-	if end := from + len(p.Items); end < len(list) {
-		next := strconv.Itoa(end)
-		p.Next = &next
-	}
-	return p
+	pg := pageIn(queryOf(c))
+	items, next := cut(pg, list)
+	return pageOf[T]{ItemsPerPage: pg.size, Items: append([]T{}, items...), Next: next}
 }

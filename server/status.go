@@ -69,7 +69,7 @@ func (s *Server) showStatus(c echo.Context, p store.Principal) error {
 	ctx := c.Request().Context()
 	files := s.files.Stats()
 	v := statusView{
-		Version: Version(), Go: runtime.Version(), Now: timeText(time.Now()), Started: timeText(s.started), Uptime: int64(time.Since(s.started).Seconds()),
+		Version: Version(), Go: runtime.Version(), Now: timeText(s.now()), Started: timeText(s.started), Uptime: int64(s.now().Sub(s.started).Seconds()),
 		Ready: true, Problems: []string{}, Volumes: []volumeView{}, Locks: files.Locks, Open: files.Folders,
 		Uploads: uploadCounts{files.Uploads, files.Pending}, Check: s.checks.view(),
 	}
@@ -200,13 +200,13 @@ func (s *Server) startCheck(c echo.Context, p store.Principal) error {
 	if err := in.bad(); err != nil {
 		return err
 	}
-	if s.checks.begin(time.Now()) {
+	if s.checks.begin(s.now()) {
 		s.jobs.Go(func() {
 			found, moving, err := s.check(s.work, repair)
 			if err != nil && s.work.Err() == nil {
 				s.log.Error("check", "error", err)
 			}
-			s.checks.end(time.Now(), found, moving, err)
+			s.checks.end(s.now(), found, moving, err)
 		})
 	}
 	return c.JSON(http.StatusAccepted, s.checks.view())
