@@ -237,3 +237,33 @@ func TestFiles_UploadByTus(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What comes by a link is told of whom the link was made for, not of the server.
+func TestD33_AuditOfLinks(t *testing.T) {
+	h := newHouse(t)
+	ann := h.caller("ann")
+	id := ann.create("data")
+	if a := h.chunk(ann.session("/"+id+"/x", "REJECT"), 0, 3, "abc"); a.status != 200 {
+		t.Fatalf("chunk: %d %s", a.status, a.body)
+	}
+	begun := ann.call("POST", "/folders/data/request-upload", `{"path":"y","size":3}`).json(t)
+	r := h.request("PATCH", strings.TrimPrefix(begun["url"].(string), h.url)+"?token="+begun["token"].(string), "abc")
+	for name, value := range map[string]string{"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"} {
+		r.Header.Set(name, value)
+	}
+	if a := h.do(r); a.status != 204 {
+		t.Fatalf("tus: %d %s", a.status, a.body)
+	}
+	if err := h.files.Close(t.Context()); err != nil { // writes what has been counted
+		t.Fatal(err)
+	}
+	all, _, err := h.store.Audit(t.Context(), store.AuditFilter{FolderID: id, Action: "files."}, "", 10)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	for _, e := range all {
+		if e.UserName != "ann" || e.Address != "127.0.0.1" || e.Door != "davit" && e.Door != "vfolders" {
+			t.Errorf("%+v", e)
+		}
+	}
+}
