@@ -135,10 +135,12 @@ const openapiStyle = `
 body { margin: 0 auto; max-width: 60rem; padding: 1rem }
 nav ul { columns: 22rem; padding-left: 1rem } nav a { text-decoration: none }
 section > details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0; padding: .3rem .8rem }
-summary { cursor: pointer } code, pre { font: .92em ui-monospace, monospace; overflow-wrap: anywhere }
+section > details { overflow-x: auto } caption { text-align: left; font-weight: bold; padding-top: .5rem }
+summary { cursor: pointer } code, pre { font: .92em ui-monospace, monospace; overflow-wrap: anywhere } td code { overflow-wrap: break-word }
 .method { display: inline-block; min-width: 4.5rem; font-weight: bold }
 pre { background: var(--soft); padding: .5rem; overflow-x: auto }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 } th, td { border-bottom: 1px solid var(--line); padding: .2rem .5rem; text-align: left; vertical-align: top }
+.status { width: 4.5rem }
 `
 
 // showOpenAPIPage gives the document to people.
@@ -182,11 +184,16 @@ type (
 	}
 )
 
-var openapiTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{"prose": prose, "paragraphs": paragraphs, "slug": slug}).
+var openapiTemplate = template.Must(template.New("page.html").Funcs(template.FuncMap{"prose": prose, "paragraphs": paragraphs, "slug": slug, "dotted": dotted}).
 	ParseFS(openapiFiles, "openapi/page.html"))
 
 // slug is a name as an ID of HTML, which has no spaces.
-func slug(name string) string { return strings.ReplaceAll(name, " ", "-") }
+func slug(name string) string { return strings.ReplaceAll(strings.ReplaceAll(name, ",", ""), " ", "-") }
+
+// dotted is the name of a field, which a narrow window breaks behind its dots.
+func dotted(name string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(name), ".", ".<wbr>"))
+}
 
 // prose is a text of the document as HTML: what stands between backticks is code.
 func prose(text string) template.HTML {
