@@ -16,7 +16,7 @@ type JWTCommands struct {
 }
 
 type jwtRotate struct {
-	Algorithm string `help:"EdDSA or RS256; without it, that of the newest key." enum:",EdDSA,RS256" default:"" placeholder:"EdDSA|RS256"`
+	Algorithm string `help:"EdDSA or RS256; without it, that of the newest key. A server whose --jwt-algorithm is another one makes its own key again." enum:",EdDSA,RS256" default:"" placeholder:"EdDSA|RS256"`
 }
 
 // Run makes the key, and prints its ID.

@@ -178,7 +178,7 @@ func (c *lockList) Run(e *Env) error {
 }
 
 type lockRm struct {
-	Token string `arg:"" help:"Token of the lock: urn:uuid:…"`
+	Token string `arg:"" help:"Token of the lock, as lock list shows it: urn:uuid:…"`
 }
 
 // Run removes the lock. A running server notices within a second.

@@ -137,7 +137,7 @@ func tokensListed(ctx context.Context, st *store.Store, user string) ([]store.To
 }
 
 type tokenRm struct {
-	ID string `arg:"" help:"ID of the token."`
+	ID string `arg:"" help:"ID of the token, as token list shows it."`
 }
 
 // Run removes the token.
