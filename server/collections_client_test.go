@@ -123,7 +123,7 @@ func TestUCL_ReadmeWalkThrough(t *testing.T) {
 	_, section, _ := strings.Cut(string(readme), "## File collections\n")
 	_, walk, found := strings.Cut(section, "```\n")
 	walk, _, _ = strings.Cut(walk, "```")
-	if !found || strings.Count(walk, "curl ") != 5 {
+	if !found || strings.Count(walk, "curl ") != 6 {
 		t.Fatalf("the README's section has changed: %s", walk)
 	}
 	// What a person copies from the first answer.
@@ -134,7 +134,7 @@ func TestUCL_ReadmeWalkThrough(t *testing.T) {
 		t.Fatal(errs)
 	}
 	answers := s.script(s.token(), "TOKEN=$accessToken DRIVES=$host/api/files/collections\n"+walk)
-	if len(answers) != 5 {
+	if len(answers) != 6 {
 		t.Fatalf("%d answers: %q", len(answers), answers)
 	}
 	var any map[string]any
@@ -143,6 +143,9 @@ func TestUCL_ReadmeWalkThrough(t *testing.T) {
 	}
 	if !strings.Contains(answers[2], `"username":"jonas"`) || !strings.Contains(answers[2], "Lab results") {
 		t.Errorf("browse: %s", answers[2])
+	}
+	if !strings.Contains(answers[5], `"title":"Archive"`) || !strings.Contains(answers[5], `"deleted":null`) {
+		t.Errorf("restore: %s", answers[5])
 	}
 }
 
