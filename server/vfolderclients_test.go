@@ -30,3 +30,19 @@ func TestVFoldersByNPMClient(t *testing.T) {
 		})
 	}
 }
+
+// What the platform's Python clients of three generations sent, sent and signed by a program of our own (D39).
+func TestVFolders_PythonClientRequests(t *testing.T) {
+	for _, version := range []string{"v3.20170615", "v4.20190615", "v6.20200815"} {
+		t.Run(version, func(t *testing.T) {
+			h := newHouse(t)
+			h.clock.set(time.Now())
+			ann, bob := h.caller("ann"), h.caller("bob")
+			out, err := exec.CommandContext(t.Context(), "python3", filepath.Join("..", "testdata", "clients", "vfolders.py"),
+				h.url, version, ann.key, ann.secret, bob.key, bob.secret, "bob").CombinedOutput()
+			if err != nil || string(out) != "done\n" {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}

@@ -300,20 +300,24 @@ func TestT8CreateBeyondTheLimit(t *testing.T) {
 }
 
 func TestT9ParallelCreates(t *testing.T) {
-	h := newHouse(t)
-	ann := h.caller("ann")
-	statuses := make([]int, 8)
-	var all sync.WaitGroup
-	for i := range statuses {
-		all.Go(func() { statuses[i] = ann.call("POST", "/v2/folder/create", `{"name":"mydata"}`).status })
-	}
-	all.Wait()
-	slices.Sort(statuses)
-	if want := []int{201, 400, 400, 400, 400, 400, 400, 400}; !slices.Equal(statuses, want) {
-		t.Errorf("got %v, want %v", statuses, want)
-	}
-	if got := h.titles(); len(got) != 1 {
-		t.Errorf("folders %q", got)
+	for _, target := range []string{"/v2/folder/create", "/folders"} {
+		t.Run(target[1:], func(t *testing.T) {
+			h := newHouse(t)
+			ann := h.caller("ann")
+			statuses := make([]int, 8)
+			var all sync.WaitGroup
+			for i := range statuses {
+				all.Go(func() { statuses[i] = ann.call("POST", target, `{"name":"mydata"}`).status })
+			}
+			all.Wait()
+			slices.Sort(statuses)
+			if want := []int{201, 400, 400, 400, 400, 400, 400, 400}; !slices.Equal(statuses, want) {
+				t.Errorf("got %v, want %v", statuses, want)
+			}
+			if got := h.titles(); len(got) != 1 {
+				t.Errorf("folders %q", got)
+			}
+		})
 	}
 }
 
