@@ -433,5 +433,8 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	b.got += int64(n)
 	b.received.Add(int64(n))
 	b.waited += time.Since(now)
+	if err == io.EOF {
+		b.control.SetReadDeadline(time.Time{}) // else it would end what follows, for net/http listens on
+	}
 	return n, err
 }

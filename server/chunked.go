@@ -189,7 +189,7 @@ func (s *Server) receiveChunk(c echo.Context) error {
 		return err
 	}
 	chunk.Length, chunk.Again = total, again && chunk.Hash == nil
-	up, err = t.AppendPending(c.Request().Context(), up.ID, chunk) // which names the actor by now
+	up, err = appendPending(c, t, up.ID, chunk)
 	if stands := (*davfs.OffsetError)(nil); errors.As(err, &stands) {
 		c.Response().Header().Set(headOffset, strconv.FormatInt(stands.Offset, 10))
 	}

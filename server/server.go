@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -150,7 +151,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {
 			// The API's bodies are small: one that trickles in is cut off. WebDAV's
 			// uploads have deadlines that move (SEC-7).
-			http.NewResponseController(lw).SetReadDeadline(start.Add(apiBodyTime))
+			control := http.NewResponseController(lw)
+			control.SetReadDeadline(start.Add(apiBodyTime))
+			r.Body = &timedBody{r.Body, control}
 		}
 		s.api.ServeHTTP(lw, r)
 	case dav:
@@ -158,6 +161,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.refuse(lw, r, errCrossSite)
 	}
+}
+
+// timedBody is a body whose deadline ends with it. One that passed later would end the request that the body has begun,
+// and, for net/http listens for the client's leaving, each that follows on the connection.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
 // isDAV says whether the WebDAV door answers. Besides everything under /dav it

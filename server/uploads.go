@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"davit/davfs"
@@ -239,7 +240,7 @@ func (s *Server) createUpload(c echo.Context, p store.Principal) error {
 	c.Response().Header().Set("Location", uploadsPath+"/"+made.ID)
 	if withBody || up.Length == 0 {
 		id := made.ID
-		made, err = t.AppendPending(r.Context(), id, chunk)
+		made, err = appendPending(c, t, id, chunk)
 		if errors.Is(err, davfs.ErrChecksum) || errors.Is(err, davfs.ErrTooLong) {
 			c.Response().Header().Del("Location")
 			return errors.Join(err, t.DropPending(r.Context(), id))
@@ -309,7 +310,7 @@ func (s *Server) appendUpload(c echo.Context, p store.Principal) error {
 		return err
 	}
 	defer t.Close()
-	up, err := t.AppendPending(r.Context(), c.Param("id"), chunk)
+	up, err := appendPending(c, t, c.Param("id"), chunk)
 	if err != nil {
 		return err
 	}
@@ -352,6 +353,22 @@ func (s *Server) chunk(c echo.Context, offset int64) (davfs.Chunk, error) {
 		}
 	}
 	return chunk, nil
+}
+
+// appendPending is davfs.Tree.AppendPending. Who was made to stop may have been at the end of its body already: then the
+// deadline has ended the whole connection for net/http, and every request that followed on it would seem to be given up.
+func appendPending(c echo.Context, t *davfs.Tree, id string, chunk davfs.Chunk) (davfs.Pending, error) {
+	var stopped atomic.Bool
+	stop := chunk.Stop
+	chunk.Stop = func() {
+		stopped.Store(true)
+		stop()
+	}
+	up, err := t.AppendPending(c.Request().Context(), id, chunk)
+	if stopped.Load() {
+		c.Response().Header().Set("Connection", "close")
+	}
+	return up, err
 }
 
 func isChunk(r *http.Request) bool {

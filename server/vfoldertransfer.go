@@ -508,5 +508,5 @@ func (s *Server) vtusAppend(c echo.Context, l link, t *davfs.Tree) (davfs.Pendin
 	if err != nil {
 		return davfs.Pending{}, err
 	}
-	return t.AppendPending(r.Context(), l.Upload, chunk)
+	return appendPending(c, t, l.Upload, chunk)
 }
