@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"davit/store"
+	"davit/store/storetest"
 )
 
 // counting is the store with a count of what is asked of it.
@@ -90,7 +91,7 @@ var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{t: noon}}
-	s, err := store.Open(context.Background(), store.Options{Path: filepath.Join(t.TempDir(), "davit.db"), Now: w.clock.now})
+	s, err := store.Open(context.Background(), store.Options{Path: storetest.Path(t, filepath.Join(t.TempDir(), "davit.db")), Now: w.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"davit/store"
+	"davit/store/storetest"
 )
 
 // rules is the rules of D4 in their simplest form: who is what where, and what was given to whom.
@@ -87,7 +88,7 @@ func TestD4_Model(t *testing.T) {
 
 func ruledRun(t *testing.T, seed uint64, steps int) {
 	ctx := t.Context()
-	path := filepath.Join(t.TempDir(), "davit.db")
+	path := storetest.Path(t, filepath.Join(t.TempDir(), "davit.db"))
 	open := func() *store.Store {
 		st, err := store.Open(ctx, store.Options{Path: path})
 		if err != nil {

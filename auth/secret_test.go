@@ -12,11 +12,12 @@ import (
 	"testing"
 
 	"davit/store"
+	"davit/store/storetest"
 )
 
 func newStore(t *testing.T) *store.Store {
 	t.Helper()
-	st, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "davit.db")})
+	st, err := store.Open(t.Context(), store.Options{Path: storetest.Path(t, filepath.Join(t.TempDir(), "davit.db"))})
 	if err != nil {
 		t.Fatal(err)
 	}

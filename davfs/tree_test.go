@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"davit/store"
+	"davit/store/storetest"
 )
 
 // world is an FS on a real disk with one user.
@@ -38,7 +39,7 @@ func newWorld(t testing.TB, o Options) *world {
 	if o.Sync == "" {
 		o.Sync = SyncNone
 	}
-	st, err := store.Open(t.Context(), store.Options{Path: filepath.Join(o.Dir, "davit.db")})
+	st, err := store.Open(t.Context(), store.Options{Path: storetest.Path(t, filepath.Join(o.Dir, "davit.db"))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"davit/auth"
 	"davit/davfs"
 	"davit/store"
+	"davit/store/storetest"
 
 	"github.com/alecthomas/kong"
 	"github.com/labstack/echo/v4"
@@ -91,6 +92,7 @@ func newHouseWith(t *testing.T, files func(*davfs.Options), change ...func(*Conf
 	h := &house{t: t, dir: t.TempDir(), clock: &clock{t: then}, log: &bytes.Buffer{}}
 	log := NewLog(h.log, slog.LevelDebug)
 	var err error
+	storetest.Path(t, filepath.Join(h.dir, databaseFile))
 	if h.store, err = OpenStore(t.Context(), h.dir); err != nil {
 		t.Fatal(err)
 	}

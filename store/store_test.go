@@ -23,5 +23,7 @@ func open(tb testing.TB, path string) *store.Store {
 }
 
 func TestSQLite(t *testing.T) {
-	storetest.Run(t, func(tb testing.TB) *store.Store { return open(tb, filepath.Join(tb.TempDir(), "davit.db")) })
+	storetest.Run(t, func(tb testing.TB) *store.Store {
+		return open(tb, storetest.Path(tb, filepath.Join(tb.TempDir(), "davit.db")))
+	})
 }
