@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -52,6 +53,7 @@ func TestParallelUploadsAtTheLimit(t *testing.T) {
 				cancel()
 				switch {
 				case err != nil && breaks:
+				case errors.Is(err, context.Canceled): // nobody canceled this one: the client's connection was that of one that broke off
 				case err != nil:
 					t.Errorf("PUT: %v", err)
 				case res.status == 201:
