@@ -1,10 +1,10 @@
-# The commands of daily work. "make run" and "make test" need Go and make, nothing else.
+# The commands of daily work. "make run" needs Go and make, nothing else.
 
 GO   ?= go
 BIN  := davit
 DATA ?= ./davit-data
 
-.PHONY: build run test test-long check bench fuzz clean
+.PHONY: build run web test test-long check bench fuzz clean
 
 build:
 	$(GO) build -o $(BIN) .
@@ -12,6 +12,10 @@ build:
 # Serve on http://127.0.0.1:8080 with a folder Home for the user admin.
 run: build
 	./$(BIN) serve --data $(DATA) --first-folder Home
+
+# The page: web/dist from web/src, for those who change it. It needs Node; what it makes is committed.
+web:
+	cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent check && npm run --silent build
 
 # All tests. The script installs the Debian packages that they need, or names them, and one of npm.
 test:

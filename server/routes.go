@@ -18,6 +18,7 @@ func (s *Server) routes(page http.Handler) *echo.Echo {
 
 	get := []string{http.MethodGet, http.MethodHead} // probes often ask by HEAD
 	e.Match(get, "/", echo.WrapHandler(page))
+	e.Match(get, "/assets/*", echo.WrapHandler(page))
 	e.Match(get, "/livez", s.livez)
 	e.Match(get, "/readyz", s.readyz)
 	e.GET("/metrics", s.as(s.showMetrics))

@@ -1,0 +1,147 @@
+// Requests to the APIs and to WebDAV, with the session's token, and their errors in one shape.
+import { accessToken, refresh } from "./session.ts";
+import { t } from "./text.ts";
+
+/**
+ * What a server refused, or that it could not be reached. message is for people; status is 0 if there was no
+ * answer; code is what programs compare: the last step of a problem's type, an errorCode, or "".
+ */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    /** Seconds after which to try again, or 0. */
+    readonly retryAfter = 0,
+    /** What a problem's type promises beside it. */
+    readonly data: unknown = undefined,
+    /** The server's X-Request-Id, which its log has too. */
+    readonly requestID = "",
+  ) {
+    super(message);
+  }
+}
+
+/** The words for any error that was caught. */
+export function messageOf(e: unknown): string {
+  return e instanceof Problem ? e.message : e instanceof Error ? t("errors.unexpected", { what: e.message }) : String(e);
+}
+
+export const aborted = (e: unknown): boolean => e instanceof DOMException && e.name === "AbortError";
+
+export type Options = {
+  query?: { [name: string]: string | number | boolean | undefined | null };
+  /** Sent as JSON, unless it is a Blob, a string or a form. */
+  body?: unknown;
+  headers?: { [name: string]: string };
+  signal?: AbortSignal;
+};
+
+/**
+ * Sends a request with the session's token; one that the token was too old for is sent once more. The answer is
+ * any that is not an error, 304 included; errors are thrown as Problem, and an AbortError if signal asked for it.
+ */
+export async function request(method: string, path: string, opts: Options = {}): Promise<Response> {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(opts.query ?? {})) {
+    if (value !== undefined && value !== null) {
+      query.set(name, String(value));
+    }
+  }
+  const url = path + (query.size > 0 ? `?${query}` : "");
+  let body: BodyInit | undefined;
+  const headers: Record<string, string> = { ...opts.headers };
+  if (opts.body instanceof Blob || typeof opts.body === "string" || opts.body instanceof URLSearchParams || opts.body instanceof FormData) {
+    body = opts.body;
+  } else if (opts.body !== undefined) {
+    body = JSON.stringify(opts.body);
+    headers["Content-Type"] ??= "application/json";
+  }
+  const send = async () => {
+    try {
+      return await fetch(url, {
+        method, body: body ?? null, signal: opts.signal ?? null, cache: "no-store",
+        headers: { Accept: "application/json", ...headers, Authorization: `Bearer ${accessToken()}` },
+      });
+    } catch (e) {
+      if (aborted(e)) {
+        throw e;
+      }
+      throw new Problem(0, "unreachable", t("errors.unreachable"));
+    }
+  };
+  let res = await send();
+  if (res.status === 401) {
+    let again: boolean;
+    try {
+      again = await refresh();
+    } catch {
+      throw new Problem(0, "unreachable", t("errors.unreachable"));
+    }
+    if (again) {
+      res = await send();
+    }
+  }
+  if (res.ok || res.status === 304) {
+    return res;
+  }
+  throw await problemOf(res);
+}
+
+/** The error that an answer stands for. Its body is read. */
+export async function problemOf(res: Response): Promise<Problem> {
+  const text = await res.text().catch(() => "");
+  return problemFrom(res.status, text, (name) => res.headers.get(name));
+}
+
+/** The same from the parts of an answer, for libraries that send requests of their own. */
+export function problemFrom(status: number, text: string, header: (name: string) => string | null): Problem {
+  let code = "";
+  let message = "";
+  let data: unknown;
+  try {
+    const body = JSON.parse(text) as { type?: string; msg?: string; detail?: string; title?: string; why?: string; errorCode?: string; data?: unknown };
+    code = body.errorCode ?? body.type?.split("/").pop() ?? "";
+    message = body.why ?? body.msg ?? body.detail ?? body.title ?? "";
+    data = body.data;
+  } catch {
+    // WebDAV's errors are XML with a text for people in it, or plain text.
+    message = text.startsWith("<") ? (/<[^>]*responsedescription[^>]*>([^<]*)</.exec(text)?.[1] ?? "") : (text.split("\n")[0] ?? "").trim();
+  }
+  const retryAfter = Number(header("Retry-After") ?? 0) || 0;
+  if (status === 429) {
+    message = t("errors.tooMany", { n: retryAfter });
+  } else if (message === "") {
+    message = status >= 500 ? t("errors.server", { status }) : t("errors.refused", { status });
+  }
+  return new Problem(status, code, message, retryAfter, data, header("X-Request-Id") ?? "");
+}
+
+/** Sends a request and reads the JSON of its answer; undefined if that has no body. */
+export async function call<T>(method: string, path: string, opts: Options = {}): Promise<T> {
+  const res = await request(method, path, opts);
+  const text = await res.text();
+  return (text === "" ? undefined : JSON.parse(text)) as T;
+}
+
+export const get = <T>(path: string, query?: Options["query"], signal?: AbortSignal): Promise<T> =>
+  call<T>("GET", path, { ...(query && { query }), ...(signal && { signal }) });
+export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("POST", path, { body });
+export const put = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("PUT", path, { body });
+export const patch = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("PATCH", path, { body });
+export const del = <T>(path: string, body?: unknown): Promise<T> => call<T>("DELETE", path, body === undefined ? {} : { body });
+
+/** The path of a route, with each of the values escaped: at`/api/davit/users/${name}`. */
+export function at(texts: TemplateStringsArray, ...values: string[]): string {
+  return texts.reduce((whole, text, i) => whole + encodeURIComponent(values[i - 1] ?? "") + text);
+}
+
+/** The WebDAV path of a file in a folder; path has steps with / between. */
+export const davPath = (folder: string, path = ""): string =>
+  `/dav/${folder}/` + path.split("/").filter((s) => s !== "").map(encodeURIComponent).join("/");
+
+/** A file's ID in the files API. */
+export const fileID = (folder: string, path = ""): string => ("/" + folder + "/" + path).replace(/\/+/g, "/").replace(/(.)\/$/, "$1");
+
+/** The body of a bulk call. */
+export const items = <T>(...list: T[]): { type: "bulk"; items: T[] } => ({ type: "bulk", items: list });

@@ -1,0 +1,1 @@
+export const uploads = {} as const;
