@@ -1,0 +1,2 @@
+// Has no scenario.
+import "../harness.mjs";
