@@ -26,6 +26,7 @@ const views: { [first: string]: () => Promise<{ default: View }> } = {
   view: () => import("./preview/index.tsx"),
   mount: () => import("./mount/index.tsx"),
   account: () => import("./account/index.tsx"),
+  projects: () => import("./people/projects.tsx"),
   admin: () => import("./admin/index.tsx"),
 };
 
@@ -47,11 +48,13 @@ const places: readonly Place[] = [
   { first: ["mount"], to: href(["mount"]), icon: "mount", label: "nav.mount" },
   { first: ["account"], to: href(["account"]), icon: "user", label: "nav.account" },
 ];
+// Who is in a project sees its members; who leads it manages them.
+const projects: Place = { first: ["projects"], to: href(["projects"]), icon: "users", label: "nav.projects" };
 const administration: Place = { first: ["admin"], to: href(["admin"]), icon: "settings", label: "nav.admin" };
 
 function Frame() {
   const first = route.value.path[0] ?? "";
-  const all = me.value?.admin ? [...places, administration] : places;
+  const all = [...places, ...(me.value?.workspaces.some((w) => w.id !== "") ? [projects] : []), ...(me.value?.admin ? [administration] : [])];
   return (
     <div class="frame">
       <a class="skip" href="#content" onClick={(e) => { e.preventDefault(); document.getElementById("content")?.focus(); }}>{t("app.skip")}</a>

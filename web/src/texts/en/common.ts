@@ -11,6 +11,7 @@ export const common = {
     folders: "Folders",
     mount: "Mount",
     account: "Account",
+    projects: "Projects",
     admin: "Administration",
     userMenu: "Menu of {name}",
     help: "Programming interface",
