@@ -451,6 +451,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 			e.ErrorCode = &code
 		}
 		answer = e
+		h.Set("Davit-Problem", kind) // the contract's codes do not tell a lock from a name that is taken
 		h.Set("Content-Type", "application/json; charset=UTF-8")
 	} else {
 		p := problem{Type: problemBase + kind, Title: title, Msg: msg, Detail: msg}

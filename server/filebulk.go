@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"davit/davfs"
@@ -76,6 +77,12 @@ func (b *fileBulk) refusal() error {
 		return item.Err // it names the item already
 	}
 	return b.refused.err
+}
+
+// broken answers that an item failed after those before it were done.
+func (b *fileBulk) broken(first int, err error) error {
+	b.c.Response().Header().Set("Davit-Items-Done", strconv.Itoa(first))
+	return err
 }
 
 // settled says whether no item before changes what is at, above or below a file: then what is there now tells what

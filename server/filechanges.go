@@ -61,7 +61,7 @@ func (s *Server) bringFiles(c echo.Context, p store.Principal, move bool) error 
 			name, err = x.from.tree.CopyTo(ctx, x.from.name, to, x.how)
 		}
 		if err != nil {
-			return bringFault(x.from, x.to, err).fault(err)
+			return b.broken(n, bringFault(x.from, x.to, err).fault(err))
 		}
 		out.Responses[n] = done(x.to, name)
 	}
@@ -99,7 +99,7 @@ func (s *Server) makeFolders(c echo.Context, p store.Principal) error {
 	for n, f := range files {
 		name, err := f.tree.MakeDir(c.Request().Context(), f.name, hows[n])
 		if err != nil {
-			return f.fault(err)
+			return b.broken(n, f.fault(err))
 		}
 		out.Responses[n] = done(f, name)
 	}
@@ -144,7 +144,7 @@ func onFiles[T any](s *Server, c echo.Context, p store.Principal, need store.Rig
 	out := responses[T]{make([]T, len(files))}
 	for n, f := range files {
 		if out.Responses[n], err = do(f); err != nil {
-			return f.fault(err)
+			return b.broken(n, f.fault(err))
 		}
 	}
 	return answerJSON(c, out)

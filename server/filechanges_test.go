@@ -248,6 +248,9 @@ func TestUCL18_BulksAreJudgedWholeAndStopAtTheFirstFailure(t *testing.T) {
 	a.wantFault(t, 403, "items[1].newId", "write")
 	_, a = ann.bulkCall("move", transferItem(root+"a", root+"c", "REJECT"), transferItem(root+"none", root+"d", "REJECT"))
 	a.wantFault(t, 404, "items[1].oldId", "none")
+	if done := a.header.Values("Davit-Items-Done"); done != nil {
+		t.Errorf("Davit-Items-Done where nothing was: %q", done)
+	}
 	// The worst decides: what ann may not see does not exist.
 	_, a = ann.bulkCall("delete", idItem("/"+ro+"/x"), idItem("/"+secret+"/x"))
 	a.wantFault(t, 404, "items[1].id")
@@ -275,6 +278,9 @@ func TestUCL18_BulksAreJudgedWholeAndStopAtTheFirstFailure(t *testing.T) {
 	// What fails only when it is done names its item; what came before stays.
 	_, a = ann.bulkCall("move", transferItem(root+"a", root+"c", "REJECT"), transferItem(root+"a", root+"d", "REJECT"), transferItem(root+"b", root+"e", "REJECT"))
 	a.wantFault(t, 404, "items[1].oldId")
+	if got := a.header.Get("Davit-Items-Done"); got != "1" {
+		t.Errorf("Davit-Items-Done: %q, want 1", got)
+	}
 	if got := h.tree(id); got != "b=a c=b" {
 		t.Errorf("after a failure: %s", got)
 	}
@@ -308,8 +314,15 @@ func TestUCL18_LocksAndLimits(t *testing.T) {
 	} {
 		_, a := bob.bulkCall(call, item)
 		a.wantFault(t, 409, "items[0].", "locked", "by ann")
+		if got := a.header.Get("Davit-Problem"); got != "locked" {
+			t.Errorf("%s: Davit-Problem: %q, want locked", call, got)
+		}
 	}
-	_, a := bob.bulkCall("copy", transferItem(root+"free.txt", root+"locked.txt", "REPLACE"))
+	_, a := bob.bulkCall("move", transferItem(root+"free.txt", root+"locked.txt", "REJECT"))
+	if got := a.header.Get("Davit-Problem"); a.status != 409 || got != "file-exists" {
+		t.Errorf("onto a name that is taken: %d, Davit-Problem %q", a.status, got)
+	}
+	_, a = bob.bulkCall("copy", transferItem(root+"free.txt", root+"locked.txt", "REPLACE"))
 	a.wantFault(t, 409, "locked", "by ann")
 	if _, a = bob.bulkCall("copy", transferItem(root+"locked.txt", root+"copy", "REPLACE")); a.status != 200 {
 		t.Errorf("copy of what is locked: %d %s", a.status, a.body)

@@ -17,6 +17,8 @@ export class Problem extends Error {
     readonly data: unknown = undefined,
     /** The server's X-Request-Id, which its log has too. */
     readonly requestID = "",
+    /** Of a bulk of files: how many of its first items were done before one failed. */
+    readonly itemsDone = 0,
   ) {
     super(message);
   }
@@ -98,10 +100,11 @@ export async function problemOf(res: Response): Promise<Problem> {
 export function problemFrom(status: number, text: string, header: (name: string) => string | null): Problem {
   let code = "";
   let message = "";
+  const itemsDone = Number(header("Davit-Items-Done") ?? 0) || 0;
   let data: unknown;
   try {
     const body = JSON.parse(text) as { type?: string; msg?: string; detail?: string; title?: string; why?: string; errorCode?: string; data?: unknown };
-    code = body.errorCode ?? body.type?.split("/").pop() ?? "";
+    code = body.errorCode ?? body.type?.split("/").pop() ?? header("Davit-Problem") ?? "";
     message = body.why ?? body.msg ?? body.detail ?? body.title ?? "";
     data = body.data;
   } catch {
@@ -114,7 +117,7 @@ export function problemFrom(status: number, text: string, header: (name: string)
   } else if (message === "") {
     message = status >= 500 ? t("errors.server", { status }) : t("errors.refused", { status });
   }
-  return new Problem(status, code, message, retryAfter, data, header("X-Request-Id") ?? "");
+  return new Problem(status, code, message, retryAfter, data, header("X-Request-Id") ?? "", itemsDone);
 }
 
 /** Sends a request and reads the JSON of its answer; undefined if that has no body. */
