@@ -207,6 +207,9 @@ func TestActivityHasLocks(t *testing.T) {
 		if err != nil || len(a.Uses) != 0 || len(a.Locks) != 1 || a.Locks[0].Path != "a" || a.Locks[0].UserName != "ann" || !a.InUse() {
 			t.Errorf("%s: %+v, %v", when, a, err)
 		}
+		if inUse, err := d.InUse(t.Context()); err != nil || !inUse(d.home.ID) || inUse("another") {
+			t.Errorf("%s: among all: %v", when, err)
+		}
 	}
 	look("open")
 	d.FS.mu.Lock()
@@ -220,6 +223,13 @@ func TestActivityHasLocks(t *testing.T) {
 	d.pass(time.Hour)
 	if a, err := d.Activity(t.Context(), d.home.ID); err != nil || a.InUse() {
 		t.Errorf("after the lock's end: %+v, %v", a, err)
+	}
+	if inUse, err := d.InUse(t.Context()); err != nil || inUse(d.home.ID) {
+		t.Errorf("after the lock's end, among all: %v", err)
+	}
+	d.get(t, "a")
+	if inUse, err := d.InUse(t.Context()); err != nil || !inUse(d.home.ID) {
+		t.Errorf("after a request, among all: %v", err)
 	}
 }
 

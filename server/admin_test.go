@@ -141,11 +141,15 @@ func TestD33_Folders(t *testing.T) {
 			next = v["next"].(string)
 		}
 	}
+	m0 := ""
 	for n := range 12 {
 		if n == 9 {
 			break // that many a user may have
 		}
-		k.member.create(fmt.Sprintf("m%02d", n))
+		id := k.member.create(fmt.Sprintf("m%02d", n))
+		if n == 0 {
+			m0 = id
+		}
 	}
 	for _, c := range []struct {
 		who         *caller
@@ -176,6 +180,16 @@ func TestD33_Folders(t *testing.T) {
 		"deleted=1": "deleted: must be one of", "owner=a&project=" + k.project.ID: "project: contradicts", "title=" + strings.Repeat("x", 257): "title"} {
 		k.root.wants(400, "GET", "/api/davit/folders?"+query, "", want)
 	}
+
+	// Labels, what members may, and whether it is in use.
+	k.member.wants(200, "POST", "/api/files/collections/updateLabels", `{"items":[{"id":"`+m0+`","labels":{"team":"a"}}]}`)
+	k.member.wants(200, "GET", "/api/davit/folders/"+m0, "", `"labels":{"team":"a"}`, `"memberRights":null`, `"inUse":false`)
+	k.member.wants(201, "PUT", "/dav/"+m0+"/a", "a")
+	for _, target := range []string{"/api/davit/folders/" + m0, "/api/davit/folders?title=m00"} {
+		k.member.wants(200, "GET", target, "", `"labels":{"team":"a"}`, `"inUse":true`)
+	}
+	k.member.wants(200, "GET", "/api/davit/folders?title=m01", "", `"labels":{}`, `"inUse":false`)
+	k.member.wants(200, "GET", "/api/davit/folders?title=results", "", `"memberRights":["read","write"]`)
 
 	// Limits hold at once.
 	one := "/api/davit/folders/" + k.shared

@@ -18,21 +18,25 @@ import (
 
 // folderView is a folder as Davit's own routes show it.
 type folderView struct {
-	ID          string      `json:"id"`
-	Title       string      `json:"title"`
-	Owner       *string     `json:"owner"` // null: of a project, or the owner is gone
-	Project     *projectRef `json:"project"`
-	CreatedBy   *string     `json:"createdBy"`
-	Product     string      `json:"product"`
-	Rights      []string    `json:"rights"` // the caller's
-	Limits      sizeLimits  `json:"limits"`
-	Usage       folderUsage `json:"usage"`
-	Created     string      `json:"created"`
-	LastUsed    *string     `json:"lastUsed"`
-	Scanned     *string     `json:"scanned"`
-	ScanPending bool        `json:"scanPending"`
-	Deleted     *string     `json:"deleted"`
-	Purge       *string     `json:"purge"` // until when it can be restored
+	ID        string      `json:"id"`
+	Title     string      `json:"title"`
+	Owner     *string     `json:"owner"` // null: of a project, or the owner is gone
+	Project   *projectRef `json:"project"`
+	CreatedBy *string     `json:"createdBy"`
+	Product   string      `json:"product"`
+	Rights    []string    `json:"rights"` // the caller's
+	// MemberRights are those of all members of the project; null: it is of none.
+	MemberRights []string          `json:"memberRights"`
+	Labels       map[string]string `json:"labels"`
+	InUse        bool              `json:"inUse"`
+	Limits       sizeLimits        `json:"limits"`
+	Usage        folderUsage       `json:"usage"`
+	Created      string            `json:"created"`
+	LastUsed     *string           `json:"lastUsed"`
+	Scanned      *string           `json:"scanned"`
+	ScanPending  bool              `json:"scanPending"`
+	Deleted      *string           `json:"deleted"`
+	Purge        *string           `json:"purge"` // until when it can be restored
 }
 
 type projectRef struct {
@@ -55,11 +59,11 @@ type folderUsage struct {
 	MaxFiles  *int64 `json:"maxFiles"`
 }
 
-func (s *Server) folderViewOf(f store.Folder, rights store.Rights) folderView {
+func (s *Server) folderViewOf(f store.Folder, rights store.Rights, inUse bool) folderView {
 	product := s.files.Products().Of(f.Product)
 	maxBytes, maxFiles := product.Effective(f, s.defaults)
 	v := folderView{
-		ID: f.ID, Title: f.Title, Product: product.ID, Rights: rightsWords(rights),
+		ID: f.ID, Title: f.Title, Product: product.ID, Rights: rightsWords(rights), Labels: f.Labels, InUse: inUse,
 		Limits:  sizeLimits{ownLimit(f.MaxBytes), ownLimit(f.MaxFiles)},
 		Usage:   folderUsage{Bytes: f.Usage.Bytes, Files: f.Usage.Files, MaxBytes: limitOf(maxBytes), MaxFiles: limitOf(maxFiles)},
 		Created: timeText(f.Created), LastUsed: isoOrNull(f.LastUsed), Scanned: isoOrNull(f.Scanned), ScanPending: f.Rescan.After(f.Scanned),
@@ -68,8 +72,11 @@ func (s *Server) folderViewOf(f store.Folder, rights store.Rights) folderView {
 	if f.OwnerName != "" {
 		v.CreatedBy = &f.OwnerName
 	}
+	if v.Labels == nil {
+		v.Labels = map[string]string{}
+	}
 	if f.ProjectID != "" {
-		v.Project = &projectRef{f.ProjectID, f.ProjectTitle}
+		v.Project, v.MemberRights = &projectRef{f.ProjectID, f.ProjectTitle}, rightsWords(f.MemberRights)
 	} else {
 		v.Owner = v.CreatedBy
 	}
@@ -190,7 +197,11 @@ func (s *Server) allFolders(c echo.Context, p store.Principal) error {
 	for _, m := range mounts {
 		rights[m.Folder.ID] = m.Rights
 	}
-	show := func(f store.Folder) folderView { return s.folderViewOf(f, rights[f.ID]) }
+	inUse, err := s.files.InUse(ctx)
+	if err != nil {
+		return err
+	}
+	show := func(f store.Folder) folderView { return s.folderViewOf(f, rights[f.ID], inUse(f.ID)) }
 	key := func(f store.Folder) string { return f.ID }
 	if p.Admin && !mine {
 		if byOwner {
@@ -227,8 +238,16 @@ func (s *Server) allFolders(c echo.Context, p store.Principal) error {
 			w.Product != nil && f.Product != *w.Product || !strings.Contains(strings.ToLower(f.Title), strings.ToLower(title))
 	})
 	all = all[:min(len(all), part.size+1)]
+	ids := make([]string, len(all))
+	for i, f := range all {
+		ids[i] = f.ID
+	}
+	rows, err := s.store.FoldersByID(ctx, ids)
+	if err != nil {
+		return err
+	}
 	for i, f := range all { // what is in memory does not know the usage
-		if row, err := s.store.Folder(ctx, f.ID); err == nil {
+		if row, ok := rows[f.ID]; ok {
 			all[i] = row
 		}
 	}
@@ -268,7 +287,11 @@ func (s *Server) oneFolder(c echo.Context, p store.Principal) error {
 }
 
 func (s *Server) showManaged(c echo.Context, status int, m managed) error {
-	v := s.folderViewOf(m.Folder, m.rights)
+	inUse, err := s.files.InUse(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	v := s.folderViewOf(m.Folder, m.rights, inUse(m.ID))
 	if m.Deleted.IsZero() {
 		u, err := s.files.Usage(c.Request().Context(), m.Folder)
 		switch {

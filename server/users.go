@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"davit/store"
@@ -104,18 +106,22 @@ func (s *Server) findUsers(c echo.Context, p store.Principal) error {
 		Names []string `json:"names"`
 	}{[]string{}}
 	ctx := c.Request().Context()
+	exact, err := s.store.UserByAddress(ctx, query) // as an invitation would take it
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if s.cfg.NoUserDirectory && !p.Admin {
-		switch u, err := s.store.UserByName(ctx, query); {
-		case err == nil:
-			out.Names = append(out.Names, u.Name)
-		case !errors.Is(err, fs.ErrNotExist):
-			return err
+		if err == nil {
+			out.Names = append(out.Names, exact.Name)
 		}
 		return c.JSON(http.StatusOK, out)
 	}
 	names, err := s.store.CompleteUser(ctx, query, mostFound)
 	if err != nil {
 		return err
+	}
+	if exact.Name != "" && !slices.Contains(names, exact.Name) {
+		names = append([]string{exact.Name}, names[:min(len(names), mostFound-1)]...)
 	}
 	out.Names = append(out.Names, names...)
 	return c.JSON(http.StatusOK, out)
@@ -366,6 +372,8 @@ type meJSON struct {
 	Limits     *accountLimits  `json:"limits"`
 	Usage      *accountUsage   `json:"usage"`
 	Folders    folderCounts    `json:"folders"`
+	// KeepDeleted is for how many seconds deleted folders can be restored.
+	KeepDeleted int64 `json:"keepDeleted"`
 }
 
 // credentialJSON says by what a caller has signed in, and what of its user's rights that leaves.
@@ -397,7 +405,7 @@ type folderCounts struct {
 // me tells a caller who it is. A token for some folders learns of nothing else (D30).
 func (s *Server) me(c echo.Context, p store.Principal) error {
 	ctx := c.Request().Context()
-	out := meJSON{ID: p.UserID, Name: p.UserName, Admin: p.Admin, Workspaces: []workspaceJSON{}}
+	out := meJSON{ID: p.UserID, Name: p.UserName, Admin: p.Admin, Workspaces: []workspaceJSON{}, KeepDeleted: int64(time.Duration(s.cfg.KeepDeleted).Seconds())}
 	var err error
 	if out.Credential, err = s.credential(c, p); err != nil {
 		return err

@@ -230,7 +230,7 @@ func TestD33_UserSearch(t *testing.T) {
 		}
 		return len(a.json(t)["names"].([]any))
 	}
-	for query, want := range map[string]int{"Guest": 10, "guest2": 4, "äN": 1, "uest": 0, "guest07": 1} {
+	for query, want := range map[string]int{"Guest": 10, "guest2": 4, "äN": 1, "uest": 0, "guest07": 1, "G7@example.org": 1, "g7@": 0} {
 		if got := found(ann, query); got != want {
 			t.Errorf("find %q: %d, want %d", query, got, want)
 		}
@@ -240,7 +240,8 @@ func TestD33_UserSearch(t *testing.T) {
 
 	closed := newHouse(t, func(c *Config) { c.NoUserDirectory = true })
 	bob, chief := closed.caller("bob"), closed.runs("chief")
-	for query, want := range map[string]int{"bo": 0, "chief": 1, "CHIEF": 0} {
+	chief.wants(200, "PATCH", "/api/davit/users/chief", `{"email":"chief@example.org"}`)
+	for query, want := range map[string]int{"bo": 0, "chief": 1, "CHIEF": 0, "chief@example.org": 1, "chief@": 0} {
 		if got := found(bob, query); got != want {
 			t.Errorf("find %q without a directory: %d, want %d", query, got, want)
 		}
@@ -253,6 +254,8 @@ func TestD33_UserSearch(t *testing.T) {
 func TestD33_Me(t *testing.T) {
 	h := newHouse(t)
 	ann, bob := h.caller("ann"), h.caller("bob")
+	none := newHouse(t, func(c *Config) { c.KeepDeleted = 0 })
+	none.caller("ann").wants(200, "GET", "/api/davit/me", "", `"keepDeleted":0`)
 	id := ann.create("docs")
 	project, err := h.store.CreateProject(t.Context(), store.Project{Title: "Lab", Limits: store.Limits{MaxFolders: store.Default, MaxBytes: store.Default, MaxFiles: store.Default}}, bob.user.ID)
 	if err == nil {
@@ -263,7 +266,7 @@ func TestD33_Me(t *testing.T) {
 	}
 	v := ann.wants(200, "GET", "/api/davit/me", "").json(t)
 	if v["name"] != "ann" || v["admin"] != false || dig(v, "credential", "kind") != "token" || dig(v, "credential", "whole") != true ||
-		dig(v, "folders", "own") != 1.0 || dig(v, "usage", "folders") != 1.0 || dig(v, "limits", "maxFolders") != 10.0 {
+		v["keepDeleted"] != 604800.0 || dig(v, "folders", "own") != 1.0 || dig(v, "usage", "folders") != 1.0 || dig(v, "limits", "maxFolders") != 10.0 {
 		t.Errorf("%v", v)
 	}
 	if all := v["workspaces"].([]any); len(all) != 2 || dig(all[1], "id") != project.ID || dig(all[1], "role") != "ADMIN" {

@@ -87,6 +87,11 @@ func (s *Store) AllLocks(ctx context.Context, after string, limit int) ([]Lock, 
 	return collect[Lock](s.reads.QueryContext(ctx, selectAllLocks, after, micros(s.now()), limit))(scanLock)
 }
 
+// LockedFolders returns the IDs of the folders with locks that end after now, sorted.
+func (s *Store) LockedFolders(ctx context.Context, now time.Time) ([]string, error) {
+	return collect[string](s.reads.QueryContext(ctx, `SELECT DISTINCT folder_id FROM locks WHERE expires > $1 ORDER BY folder_id`, micros(now)))(scanString)
+}
+
 // Lock returns the lock with a token, an expired one too; fs.ErrNotExist.
 func (s *Store) Lock(ctx context.Context, token string) (Lock, error) {
 	l, err := scanLock(s.reads.QueryRowContext(ctx, selectLock, token))
