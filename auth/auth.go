@@ -44,6 +44,7 @@ type records interface {
 	ProjectIDs(ctx context.Context, userID string) ([]string, error)
 	TouchKeys(ctx context.Context, used map[string]time.Time) error
 	TouchTokens(ctx context.Context, used map[string]store.Used) error
+	TouchUsers(ctx context.Context, used map[string]time.Time) error
 	CreateUser(ctx context.Context, u store.User) (store.User, error)
 	NoteSlowed(ctx context.Context, all []store.Slowed) error
 	ChangePasswordHash(ctx context.Context, userID, old, hash, keep string) error
@@ -307,21 +308,26 @@ func principal(user store.User, keyID string) store.Principal {
 	return store.Principal{UserID: user.ID, UserName: user.Name, Admin: user.Admin, KeyID: keyID}
 }
 
-// used collects when keys and tokens were last used, until Flush writes it.
+// used collects when keys and tokens were last used, and when who came without either was last there, until Flush
+// writes it.
 type used struct {
 	mu     sync.Mutex
 	keys   map[string]time.Time
 	tokens map[string]store.Used
+	users  map[string]time.Time
 }
 
-func (u *used) key(id string, t time.Time) {
+func (u *used) key(id string, t time.Time)  { u.note(&u.keys, id, t) }
+func (u *used) user(id string, t time.Time) { u.note(&u.users, id, t) }
+
+func (u *used) note(times *map[string]time.Time, id string, t time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.keys == nil {
-		u.keys = make(map[string]time.Time)
+	if *times == nil {
+		*times = make(map[string]time.Time)
 	}
-	if t.After(u.keys[id]) {
-		u.keys[id] = t
+	if t.After((*times)[id]) {
+		(*times)[id] = t
 	}
 }
 
@@ -338,11 +344,13 @@ func (u *used) token(id string, use store.Used) {
 
 // touch notes that the entry was used, at most once a second.
 func (a *Auth) touch(e *entry, r *http.Request, ip netip.Addr) {
-	if e.principal.KeyID == "" {
-		return
-	}
 	now := a.now()
-	if sec := now.Unix(); e.touched.Swap(sec) != sec {
+	sec := now.Unix()
+	switch {
+	case e.touched.Swap(sec) == sec:
+	case e.principal.KeyID == "": // a password, or an outside identity provider
+		a.used.user(e.principal.UserID, now)
+	default:
 		a.used.token(e.principal.KeyID, useOf(r, ip, now))
 	}
 }
@@ -363,7 +371,7 @@ func useOf(r *http.Request, ip netip.Addr, now time.Time) store.Used {
 	return u
 }
 
-// Flush writes when keys and tokens were last used, and forgets what has expired. The
+// Flush writes when keys, tokens and users were last used, and forgets what has expired. The
 // server calls it about once a second and when it stops. What could not be written is
 // kept for the next call.
 func (a *Auth) Flush(ctx context.Context) error {
@@ -371,8 +379,8 @@ func (a *Auth) Flush(ctx context.Context) error {
 	swept := a.sweepTokens(ctx)
 
 	a.used.mu.Lock()
-	keys, tokens := a.used.keys, a.used.tokens
-	a.used.keys, a.used.tokens = nil, nil
+	keys, tokens, users := a.used.keys, a.used.tokens, a.used.users
+	a.used.keys, a.used.tokens, a.used.users = nil, nil, nil
 	a.used.mu.Unlock()
 
 	errs := []error{swept}
@@ -389,6 +397,14 @@ func (a *Auth) Flush(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("write last use of tokens: %w", err))
 			for id, t := range tokens {
 				a.used.token(id, t)
+			}
+		}
+	}
+	if len(users) > 0 {
+		if err := a.records.TouchUsers(ctx, users); err != nil {
+			errs = append(errs, fmt.Errorf("write when users were last there: %w", err))
+			for id, t := range users {
+				a.used.user(id, t)
 			}
 		}
 	}

@@ -628,6 +628,14 @@ type failing struct {
 	err   error
 	keys  map[string]time.Time
 	token map[string]store.Used
+	users map[string]time.Time
+}
+
+func (f *failing) TouchUsers(_ context.Context, used map[string]time.Time) error {
+	if f.err == nil {
+		f.users = maps.Clone(used)
+	}
+	return f.err
 }
 
 func (f *failing) TouchKeys(_ context.Context, used map[string]time.Time) error {
@@ -659,12 +667,31 @@ func TestFlush(t *testing.T) {
 		if !got.LastUsed.Equal(w.clock.now()) {
 			t.Errorf("last used %v, want %v", got.LastUsed, w.clock.now())
 		}
+		if u, err := w.st.User(t.Context(), ann.ID); err != nil || u.LastUsed.IsZero() || w.clock.now().Sub(u.LastUsed) > time.Minute {
+			t.Errorf("the user was last there at %v, %v; now is %v", u.LastUsed, err, w.clock.now())
+		}
+	})
+	t.Run("who comes by password was there", func(t *testing.T) {
+		w := newWorld(t)
+		ann, bob := w.user("ann", "secret"), w.user("bob", "secret")
+		w.basic("/dav", "ann", "secret")
+		w.basic("/dav", "bob", "wrong")
+		w.do(w.Flush(t.Context()))
+		for _, c := range []struct {
+			id   string
+			want time.Time
+		}{{ann.ID, w.clock.now()}, {bob.ID, time.Time{}}} {
+			if u, err := w.st.User(t.Context(), c.id); err != nil || !u.LastUsed.Equal(c.want) {
+				t.Errorf("%s was last there at %v, %v; want %v", u.Name, u.LastUsed, err, c.want)
+			}
+		}
 	})
 	t.Run("what can't be written is kept", func(t *testing.T) {
 		f := &failing{err: errors.New("disk on fire")}
 		a := New(f, Options{})
 		a.used.key("k", noon)
 		a.used.token("t", store.Used{At: noon})
+		a.used.user("u", noon)
 		if err := a.Flush(t.Context()); !errors.Is(err, f.err) {
 			t.Fatalf("Flush: %v, want %v", err, f.err)
 		}
@@ -673,8 +700,8 @@ func TestFlush(t *testing.T) {
 		if err := a.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if !f.keys["k"].Equal(noon) || !f.token["t"].At.Equal(noon) {
-			t.Errorf("wrote %v and %v, want %v for both", f.keys, f.token, noon)
+		if !f.keys["k"].Equal(noon) || !f.token["t"].At.Equal(noon) || !f.users["u"].Equal(noon) {
+			t.Errorf("wrote %v, %v and %v, want %v for all", f.keys, f.token, f.users, noon)
 		}
 		f.keys = nil
 		if err := a.Flush(t.Context()); err != nil || f.keys != nil {

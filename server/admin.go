@@ -27,6 +27,10 @@ func (s *Server) adminRoutes(e *echo.Echo) {
 	e.GET("/api/davit/users/:user", s.as(s.user))
 	e.PATCH("/api/davit/users/:user", s.as(s.changeUser))
 	e.DELETE("/api/davit/users/:user", s.as(s.deleteUser))
+	e.GET("/api/davit/users/:user/sessions", s.as(s.userSessions))
+	e.DELETE("/api/davit/users/:user/sessions/:id", s.as(s.endUserSession))
+	e.DELETE("/api/davit/users/:user/credentials", s.as(s.revokeUser))
+	e.GET("/api/davit/products", s.as(s.showProductsInUse))
 
 	e.GET("/api/davit/folders", s.as(s.allFolders))
 	e.GET("/api/davit/folders/:id", s.as(s.oneFolder))

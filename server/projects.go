@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"unicode/utf8"
 
 	"davit/store"
 
@@ -80,10 +81,13 @@ type projectJSON struct {
 	Limits    accountLimits `json:"limits"`
 	Effective accountLimits `json:"effectiveLimits"`
 	Created   string        `json:"created"`
+	Members   int64         `json:"members"`
+	Usage     *accountUsage `json:"usage"`
 }
 
-func (s *Server) projectOut(m store.Membership) projectJSON {
+func (s *Server) projectOut(m store.Membership, t store.ProjectTotals) projectJSON {
 	p := projectJSON{
+		Members: t.Members, Usage: usageOut(t.FolderTotals),
 		ID: m.ID, Title: m.Title, Created: timeText(m.Created),
 		Limits:    accountLimits{ownLimit(m.Limits.MaxFolders), ownLimit(m.Limits.MaxBytes), ownLimit(m.Limits.MaxFiles)},
 		Effective: s.effective(m.Limits),
@@ -92,6 +96,15 @@ func (s *Server) projectOut(m store.Membership) projectJSON {
 		p.Role = &m.Role
 	}
 	return p
+}
+
+// projectNow is projectOut with what is in the project now.
+func (s *Server) projectNow(c echo.Context, status int, m store.Membership) error {
+	totals, err := s.store.ProjectTotals(c.Request().Context(), m.Title, m.Title)
+	if err != nil {
+		return err
+	}
+	return c.JSON(status, s.projectOut(m, totals[m.ID]))
 }
 
 type memberJSON struct {
@@ -209,16 +222,34 @@ func (s *Server) userOf(c echo.Context) (store.User, error) {
 
 // listProjects lists the caller's projects, or all of them for an administrator who asks so.
 func (s *Server) listProjects(c echo.Context, p store.Principal) error {
-	list := s.store.ProjectsOf
-	if queryOf(c).flag("all") {
-		if !p.Admin {
-			return fmt.Errorf("%w: only administrators see all projects", fs.ErrPermission)
-		}
-		list = s.store.Projects
+	ctx := c.Request().Context()
+	q := queryOf(c)
+	all := q.flag("all")
+	if all && !p.Admin {
+		return fmt.Errorf("%w: only administrators see all projects", fs.ErrPermission)
 	}
-	return answerPage(c, func(r store.Range) ([]store.Membership, error) {
-		return list(c.Request().Context(), p.UserID, r)
-	}, s.projectOut)
+	title, _ := q.optText("query")
+	if utf8.RuneCountInString(title) > 255 || !utf8.ValidString(title) {
+		q.refuse("query", "must be UTF-8 of at most 255 characters")
+	}
+	if err := q.bad(); err != nil {
+		return err
+	}
+	var totals map[string]store.ProjectTotals
+	return answerPage(c, func(r store.Range) (list []store.Membership, err error) {
+		switch {
+		case title != "":
+			list, err = s.store.SearchProjects(ctx, p.UserID, title, all, r)
+		case all:
+			list, err = s.store.Projects(ctx, p.UserID, r)
+		default:
+			list, err = s.store.ProjectsOf(ctx, p.UserID, r)
+		}
+		if err == nil && len(list) > 0 {
+			totals, err = s.store.ProjectTotals(ctx, list[0].Title, list[len(list)-1].Title)
+		}
+		return list, err
+	}, func(m store.Membership) projectJSON { return s.projectOut(m, totals[m.ID]) })
 }
 
 // createProject makes a project whose PI is the caller, or whom an administrator names.
@@ -263,7 +294,7 @@ func (s *Server) createProject(c echo.Context, p store.Principal) error {
 		m.Role = store.RolePI
 	}
 	c.Response().Header().Set("Location", "/api/davit/projects/"+made.ID)
-	return c.JSON(http.StatusCreated, s.projectOut(m))
+	return s.projectNow(c, http.StatusCreated, m)
 }
 
 func (s *Server) showProject(c echo.Context, p store.Principal) error {
@@ -271,7 +302,7 @@ func (s *Server) showProject(c echo.Context, p store.Principal) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(c, s.projectOut(at.Membership))
+	return s.projectNow(c, http.StatusOK, at.Membership)
 }
 
 // changeProject changes the title, and for administrators the limits.
@@ -307,7 +338,7 @@ func (s *Server) changeProject(c echo.Context, p store.Principal) error {
 	if change.Limits != nil {
 		s.reconcile(c) // open folders have limits from here
 	}
-	return answerJSON(c, s.projectOut(at.Membership))
+	return s.projectNow(c, http.StatusOK, at.Membership)
 }
 
 // deleteProject ends a project; with deleteFolders=true its folders go with it for good.

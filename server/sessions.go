@@ -265,9 +265,18 @@ type sessionJSON struct {
 
 // sessions lists the caller's sessions, newest first.
 func (s *Server) sessions(c echo.Context, p store.Principal) error {
-	all, err := s.store.TokensOf(c.Request().Context(), p.UserID)
+	list, err := s.sessionsOf(c, p, p.UserID)
 	if err != nil {
 		return hide404(err)
+	}
+	return c.JSON(http.StatusOK, listed(c, list))
+}
+
+// sessionsOf are the sessions of a user that live, newest first.
+func (s *Server) sessionsOf(c echo.Context, p store.Principal, userID string) ([]sessionJSON, error) {
+	all, err := s.store.TokensOf(c.Request().Context(), userID)
+	if err != nil {
+		return nil, err
 	}
 	slices.Reverse(all)
 	list := []sessionJSON{}
@@ -276,7 +285,7 @@ func (s *Server) sessions(c echo.Context, p store.Principal) error {
 			list = append(list, sessionJSON{t.ID, t.LastAddress, t.LastAgent, t.Created.UnixMilli(), milliOrNull(t.LastUsed), milliOrNull(t.Expires), t.ID == p.KeyID})
 		}
 	}
-	return c.JSON(http.StatusOK, listed(c, list))
+	return list, nil
 }
 
 // endSessions ends all of the caller's sessions, or the one that the query names.
@@ -295,13 +304,7 @@ func (s *Server) endSession(c echo.Context, p store.Principal) error {
 }
 
 func (s *Server) endOne(c echo.Context, p store.Principal, id string) error {
-	t, err := s.store.Token(c.Request().Context(), id)
-	if err == nil && (t.UserID != p.UserID || t.Kind != store.TokenSession) {
-		err = fs.ErrNotExist
-	}
-	if err == nil {
-		err = s.store.DeleteToken(c.Request().Context(), id)
-	}
+	err := s.endSessionOf(c, p.UserID, id)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &refusal{status: http.StatusNotFound, kind: "generic-not-found", why: "you have no such session", err: err}
 	}
@@ -309,6 +312,19 @@ func (s *Server) endOne(c echo.Context, p store.Principal, id string) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, struct{}{})
+}
+
+// endSessionOf ends a session of a user's; fs.ErrNotExist for what is none.
+func (s *Server) endSessionOf(c echo.Context, userID, id string) error {
+	ctx := c.Request().Context()
+	t, err := s.store.Token(ctx, id)
+	if err == nil && (t.UserID != userID || t.Kind != store.TokenSession) {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return err
+	}
+	return s.store.DeleteToken(ctx, id)
 }
 
 // jwks publishes the keys that verify access tokens.

@@ -35,6 +35,7 @@ type account struct {
 	Limits      accountLimits `json:"limits"`
 	Effective   accountLimits `json:"effectiveLimits"`
 	Created     string        `json:"created"`
+	LastUsed    *string       `json:"lastUsed"`
 
 	Usage *accountUsage `json:"usage,omitempty"`
 }
@@ -46,9 +47,14 @@ type accountUsage struct {
 	Files   int64 `json:"files"`
 }
 
+func usageOut(t store.FolderTotals) *accountUsage {
+	return &accountUsage{t.Folders, t.Usage.Bytes, t.Usage.Files}
+}
+
 func (s *Server) accountOf(u store.User) account {
 	return account{
-		ID: u.ID, Name: u.Name, Email: u.Email, Admin: u.Admin, HasPassword: u.PasswordHash != "", Created: timeText(u.Created),
+		ID: u.ID, Name: u.Name, Email: u.Email, Admin: u.Admin, HasPassword: u.PasswordHash != "",
+		Created: timeText(u.Created), LastUsed: isoOrNull(u.LastUsed),
 		Limits:    accountLimits{ownLimit(u.Limits.MaxFolders), ownLimit(u.Limits.MaxBytes), ownLimit(u.Limits.MaxFiles)},
 		Effective: s.effective(u.Limits),
 	}
@@ -75,15 +81,25 @@ func (s *Server) users(c echo.Context, p store.Principal) error {
 	if utf8.RuneCountInString(query) > 256 || !utf8.ValidString(query) {
 		q.refuse("query", "must be UTF-8 of at most 256 characters")
 	}
+	want := store.UserFilter{Query: query, Admin: q.word("admin", "false", "true") == "true"}
 	part := rowsIn(q)
 	if err := q.bad(); err != nil {
 		return err
 	}
-	users, err := s.store.SearchUsers(c.Request().Context(), query, part.after, part.size+1)
+	ctx := c.Request().Context()
+	users, err := s.store.SearchUsers(ctx, want, part.after, part.size+1)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, rowPage(part, users, func(u store.User) string { return u.Name }, s.accountOf))
+	totals, err := s.store.SearchTotals(ctx, want, part.after, part.size+1)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, rowPage(part, users, func(u store.User) string { return u.Name }, func(u store.User) account {
+		a := s.accountOf(u)
+		a.Usage = usageOut(totals[u.ID])
+		return a
+	}))
 }
 
 // mostFound is how many names a search for somebody to share with gives.
@@ -172,7 +188,7 @@ func (s *Server) showUser(c echo.Context, status int, u store.User) error {
 		return err
 	}
 	a := s.accountOf(u)
-	a.Usage = &accountUsage{t.Folders, t.Usage.Bytes, t.Usage.Files}
+	a.Usage = usageOut(t)
 	return c.JSON(status, a)
 }
 
@@ -361,6 +377,55 @@ func (s *Server) deleteUser(c echo.Context, p store.Principal) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
+// userSessions lists the sessions of a user, newest first, for administrators; users see their own under /auth.
+func (s *Server) userSessions(c echo.Context, p store.Principal) error {
+	if err := administrator(p); err != nil {
+		return err
+	}
+	u, err := s.userInPath(c, p)
+	if err != nil {
+		return err
+	}
+	list, err := s.sessionsOf(c, p, u.ID)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]any{"sessions": list})
+}
+
+// endUserSession ends one session of a user.
+func (s *Server) endUserSession(c echo.Context, p store.Principal) error {
+	if err := administrator(p); err != nil {
+		return err
+	}
+	u, err := s.userInPath(c, p)
+	if err != nil {
+		return err
+	}
+	if err := s.endSessionOf(c, u.ID, c.Param("id")); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return &refusal{status: http.StatusNotFound, kind: "generic-not-found", why: "the user has no such session", err: err}
+		}
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// revokeUser ends all that a user signs in with but the password.
+func (s *Server) revokeUser(c echo.Context, p store.Principal) error {
+	if err := administrator(p); err != nil {
+		return err
+	}
+	u, err := s.userInPath(c, p)
+	if err != nil {
+		return err
+	}
+	if err := s.store.Revoke(c.Request().Context(), u.ID); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
 // meJSON is what a caller learns about itself.
 type meJSON struct {
 	ID         string          `json:"id"`
@@ -374,6 +439,7 @@ type meJSON struct {
 	Folders    folderCounts    `json:"folders"`
 	// KeepDeleted is for how many seconds deleted folders can be restored.
 	KeepDeleted int64 `json:"keepDeleted"`
+	MayProject  bool  `json:"mayCreateProjects"`
 }
 
 // credentialJSON says by what a caller has signed in, and what of its user's rights that leaves.
@@ -436,7 +502,8 @@ func (s *Server) me(c echo.Context, p store.Principal) error {
 		return err
 	}
 	limits := s.effective(u.Limits)
-	out.Email, out.Limits, out.Usage = &u.Email, &limits, &accountUsage{totals.Folders, totals.Usage.Bytes, totals.Usage.Files}
+	out.Email, out.Limits, out.Usage = &u.Email, &limits, usageOut(totals)
+	out.MayProject = p.Admin || s.cfg.ProjectsByUsers
 	out.Workspaces = append(out.Workspaces, workspaceJSON{Title: u.Name, Role: store.RolePI})
 	projects, err := s.store.ProjectsOf(ctx, p.UserID, store.Range{Limit: 1000})
 	if err != nil {

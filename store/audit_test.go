@@ -168,7 +168,7 @@ func TestAuditUsesIndexes(t *testing.T) {
 		}
 	}
 	explains(t, s, pruneAudit, []any{"g", 10}, "sqlite_autoindex_audit_1 (id<?)")
-	explains(t, s, searchUsers, []any{"a", "%x%", 10}, "sqlite_autoindex_users_2 (name>?)")
+	explains(t, s, selectUser+" "+usersWanted, []any{"a", "%x%", 10, 0}, "sqlite_autoindex_users_2 (name>?)")
 	explains(t, s, completeUser, []any{"a", "b", 10}, "users_folded (folded>? AND folded<?)")
 	explains(t, s, searchAllFolders, []any{"a", "", -1, "*", 10}, "sqlite_autoindex_folders_1 (id>?)")
 	explains(t, s, selectAllLocks, []any{"a", 0, 10}, "sqlite_autoindex_locks_1 (token>?)")

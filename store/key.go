@@ -79,34 +79,40 @@ func (s *Store) Keys(ctx context.Context) ([]Key, error) {
 
 // DeleteKey removes a key; fs.ErrNotExist.
 func (s *Store) DeleteKey(ctx context.Context, accessKey string) error {
-	return named(s.write(ctx, announced, func(t tx) error {
-		var user, userID string
-		err := t.get(`SELECT u.name, u.id FROM keys k JOIN users u ON u.id = k.user_id WHERE k.access_key = $1`, []any{accessKey}, &user, &userID)
-		if err != nil {
-			return err
-		}
-		t.touch(TouchUser, userID)
-		if _, err := t.exec(`DELETE FROM keys WHERE access_key = $1`, accessKey); err != nil {
-			return err
-		}
-		return t.note(ctx, event{action: "key.delete", subject: accessKey, detail: map[string]string{"user": user}})
-	}), "key", accessKey)
+	return named(s.write(ctx, announced, func(t tx) error { return t.deleteKey(ctx, accessKey) }), "key", accessKey)
 }
 
-// TouchKeys notes when keys, by access key, were last used. It never turns a time
+func (t tx) deleteKey(ctx context.Context, accessKey string) error {
+	var user, userID string
+	err := t.get(`SELECT u.name, u.id FROM keys k JOIN users u ON u.id = k.user_id WHERE k.access_key = $1`, []any{accessKey}, &user, &userID)
+	if err != nil {
+		return err
+	}
+	t.touch(TouchUser, userID)
+	if _, err := t.exec(`DELETE FROM keys WHERE access_key = $1`, accessKey); err != nil {
+		return err
+	}
+	return t.note(ctx, event{action: "key.delete", subject: accessKey, detail: map[string]string{"user": user}})
+}
+
+// TouchKeys notes when keys, by access key, and so their users, were last used. It never turns a time
 // back, passes over keys that are gone, and does not raise Epoch.
 func (s *Store) TouchKeys(ctx context.Context, used map[string]time.Time) error {
-	return s.touch(ctx, `UPDATE keys SET last_used = $2 WHERE access_key = $1 AND last_used < $2`, used)
+	return s.touch(ctx, used, `UPDATE keys SET last_used = $2 WHERE access_key = $1 AND last_used < $2`,
+		touchUser+`IN (SELECT user_id FROM keys WHERE access_key = $1)`)
 }
 
-func (s *Store) touch(ctx context.Context, query string, used map[string]time.Time) error {
+// touch runs the queries with each ID and time.
+func (s *Store) touch(ctx context.Context, used map[string]time.Time, queries ...string) error {
 	if len(used) == 0 {
 		return nil
 	}
 	return s.write(ctx, relaxed, func(t tx) error {
 		for id, at := range used {
-			if _, err := t.exec(query, id, micros(at)); err != nil {
-				return err
+			for _, query := range queries {
+				if _, err := t.exec(query, id, micros(at)); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

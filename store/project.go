@@ -181,6 +181,44 @@ func (s *Store) ProjectsOf(ctx context.Context, userID string, part Range) ([]Me
 	return collect[Membership](s.reads.QueryContext(ctx, selectProjectsOf, userID, part.Skip, part.limit()))(scanMembership)
 }
 
+const (
+	titled           = ` AND lower(p.title) LIKE lower($4) ESCAPE '\' ORDER BY p.title LIMIT $3 OFFSET $2`
+	searchProjects   = selectMembership + ` FROM projects p LEFT JOIN members m ON m.project_id = p.id AND m.user_id = $1 WHERE TRUE` + titled
+	searchProjectsOf = selectMembership + ` FROM members m JOIN projects p ON p.id = m.project_id WHERE m.user_id = $1` + titled
+)
+
+// SearchProjects is ProjectsOf, or with all Projects, for those with title in their title; of ASCII letters the case does
+// not matter.
+func (s *Store) SearchProjects(ctx context.Context, userID, title string, all bool, part Range) ([]Membership, error) {
+	query := searchProjectsOf
+	if all {
+		query = searchProjects
+	}
+	return collect[Membership](s.reads.QueryContext(ctx, query, userID, part.Skip, part.limit(), like(title)))(scanMembership)
+}
+
+// ProjectTotals says how much there is in a project.
+type ProjectTotals struct {
+	Members int64
+	FolderTotals
+}
+
+const totalsOfProjects = `SELECT p.id, (SELECT COUNT(*) FROM members m WHERE m.project_id = p.id),
+	COUNT(f.id), COALESCE(SUM(f.used_bytes), 0), COALESCE(SUM(f.used_files), 0)
+	FROM projects p LEFT JOIN folders f ON f.project_id = p.id AND f.deleted = 0 WHERE p.title >= $1 AND p.title <= $2 GROUP BY p.id`
+
+// ProjectTotals returns what is in the projects whose titles are from first to last, both included, by ID.
+func (s *Store) ProjectTotals(ctx context.Context, first, last string) (map[string]ProjectTotals, error) {
+	all := map[string]ProjectTotals{}
+	_, err := collect[string](s.reads.QueryContext(ctx, totalsOfProjects, first, last))(func(r row) (id string, err error) {
+		var t ProjectTotals
+		err = r.Scan(&id, &t.Members, &t.Folders, &t.Usage.Bytes, &t.Usage.Files)
+		all[id] = t
+		return id, err
+	})
+	return all, err
+}
+
 // ProjectIDs returns the IDs of the projects that a user is a member of.
 func (s *Store) ProjectIDs(ctx context.Context, userID string) ([]string, error) {
 	return collect[string](s.reads.QueryContext(ctx, `SELECT project_id FROM members WHERE user_id = $1`, userID))(scanString)

@@ -285,6 +285,7 @@ func TestSynchronous(t *testing.T) {
 			return err
 		}, full},
 		{"TouchTokens", func() error { return s.TouchTokens(ctx, map[string]Used{"k": {}}) }, normal},
+		{"TouchUsers", func() error { return s.TouchUsers(ctx, map[string]time.Time{"k": {}}) }, normal},
 		{"CreateToken", func() error {
 			_, err := s.CreateToken(ctx, Token{ID: "t", UserID: u.ID, Hash: []byte("h")})
 			return err

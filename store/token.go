@@ -367,6 +367,36 @@ func (t tx) endSessions(ctx context.Context, userID, keep string) (int, error) {
 	return len(ids), nil
 }
 
+// Revoke removes all that a user signs in with beside the password: sessions, tokens, those of mounts too, and API
+// keys; fs.ErrNotExist.
+func (s *Store) Revoke(ctx context.Context, userID string) error {
+	return named(s.write(ctx, announced, func(t tx) error {
+		t.touch(TouchUser, userID)
+		if _, err := t.user(userID); err != nil {
+			return err
+		}
+		tokens, err := collect[string](t.query(`SELECT id FROM tokens WHERE user_id = $1`, userID))(scanString)
+		if err != nil {
+			return err
+		}
+		for _, id := range tokens {
+			if err := t.deleteToken(ctx, id); err != nil {
+				return err
+			}
+		}
+		keys, err := collect[string](t.query(`SELECT access_key FROM keys WHERE user_id = $1`, userID))(scanString)
+		if err != nil {
+			return err
+		}
+		for _, id := range keys {
+			if err := t.deleteKey(ctx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), "user", userID)
+}
+
 // SweepTokens removes what has come to its end by itself: sessions and mounts that
 // have expired, sessions that were not used since idle, tokens whose folders are
 // all gone. It says whether there was any.
@@ -386,7 +416,7 @@ func (s *Store) SweepTokens(ctx context.Context, now, idle time.Time) (bool, err
 	})
 }
 
-// TouchTokens notes the last use of tokens, by ID, as TouchKeys does.
+// TouchTokens notes the last use of tokens, by ID, and so of their users, as TouchKeys does.
 func (s *Store) TouchTokens(ctx context.Context, used map[string]Used) error {
 	if len(used) == 0 {
 		return nil
@@ -395,6 +425,9 @@ func (s *Store) TouchTokens(ctx context.Context, used map[string]Used) error {
 		for id, u := range used {
 			_, err := t.exec(`UPDATE tokens SET last_used = $2, last_address = $3, last_agent = $4 WHERE id = $1 AND last_used < $2`,
 				id, micros(u.At), u.Address, u.Agent)
+			if err == nil {
+				_, err = t.exec(touchUser+`IN (SELECT user_id FROM tokens WHERE id = $1)`, id, micros(u.At))
+			}
 			if err != nil {
 				return err
 			}

@@ -45,6 +45,7 @@ type User struct {
 	PasswordHash string // argon2id in PHC form, "" for no password
 	Limits       Limits
 	Created      time.Time
+	LastUsed     time.Time // to a minute, by whatever the user signs in with; zero: never
 }
 
 // userName brings a name into its one form, or says what is wrong with it (D32).
@@ -79,11 +80,11 @@ func checkEmail(email string) error {
 	return nil
 }
 
-const selectUser = `SELECT id, name, email, admin, password_hash, max_folders, max_bytes, max_files, created FROM users`
+const selectUser = `SELECT id, name, email, admin, password_hash, max_folders, max_bytes, max_files, created, last_used FROM users`
 
 func scanUser(r row) (u User, err error) {
 	err = r.Scan(&u.ID, &u.Name, &u.Email, &u.Admin, &u.PasswordHash,
-		&u.Limits.MaxFolders, &u.Limits.MaxBytes, &u.Limits.MaxFiles, scanTime{&u.Created})
+		&u.Limits.MaxFolders, &u.Limits.MaxBytes, &u.Limits.MaxFiles, scanTime{&u.Created}, scanTime{&u.LastUsed})
 	return u, err
 }
 
@@ -104,7 +105,7 @@ func (s *Store) CreateUser(ctx context.Context, u User) (User, error) {
 	if err := checkEmail(u.Email); err != nil {
 		return User{}, err
 	}
-	u.Created = s.now().UTC().Truncate(time.Microsecond)
+	u.Created, u.LastUsed = s.now().UTC().Truncate(time.Microsecond), time.Time{}
 	err = s.write(ctx, announced, func(t tx) error {
 		t.touch(TouchUser, u.ID)
 		if _, err := t.exec(`INSERT INTO users (id, name, folded, email, admin, password_hash, max_folders, max_bytes, max_files, created)
@@ -136,6 +137,15 @@ func (s *Store) UserByName(ctx context.Context, name string) (User, error) {
 func (s *Store) Users(ctx context.Context) ([]User, error) {
 	return collect[User](s.reads.QueryContext(ctx, selectUser+` ORDER BY name`))(scanUser)
 }
+
+// TouchUsers notes when users, by ID, were last there, to a minute. It is for those who came by nothing that
+// TouchKeys and TouchTokens know of; as these, it never turns a time back and does not raise Epoch.
+func (s *Store) TouchUsers(ctx context.Context, used map[string]time.Time) error {
+	return s.touch(ctx, used, touchUser+`= $1`)
+}
+
+// touchUser is to be followed by whose time it is.
+const touchUser = `UPDATE users SET last_used = $2 WHERE last_used < $2 - 60000000 AND id `
 
 // SetPasswordHash replaces a user's password and ends the user's sessions;
 // fs.ErrNotExist.

@@ -345,6 +345,8 @@ func testEpoch(t *testing.T, s *store.Store) {
 			return err
 		}},
 		{"TouchTokens", false, func() error { return s.TouchTokens(ctx, map[string]store.Used{"t": {At: at(1)}}) }},
+		{"TouchUsers", false, func() error { return s.TouchUsers(ctx, map[string]time.Time{ann.ID: at(1)}) }},
+		{"Revoke", true, func() error { return s.Revoke(ctx, bob.ID) }},
 		{"DeleteToken", true, func() error { return s.DeleteToken(ctx, "t") }},
 		{"CreateFolder", true, func() error {
 			_, err := s.CreateFolder(ctx, store.NewFolder{Folder: store.Folder{OwnerID: ann.ID, Title: "x"}})

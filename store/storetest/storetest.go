@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		{"delete user", testDeleteUser},
 		{"keys", testKeys},
 		{"tokens", testTokens},
+		{"totals of users and projects", testUserTotals},
 		{"sessions", testSessions},
 		{"signing keys", testSigningKeys},
 		{"folders", testFolders},

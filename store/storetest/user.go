@@ -197,6 +197,14 @@ func testKeys(t *testing.T, s *store.Store) {
 	ok(t, s.TouchKeys(ctx, map[string]time.Time{"AKIAB": at(4)}))
 	equal(t, "not turned back", must(s.Key(ctx, "AKIAB"))(t).LastUsed, at(5))
 
+	equal(t, "its user was there", must(s.User(ctx, bob.ID))(t).LastUsed, at(5))
+	ok(t, s.TouchUsers(ctx, map[string]time.Time{bob.ID: at(5).Add(time.Minute), "nobody": at(5)}))
+	equal(t, "of the same minute", must(s.User(ctx, bob.ID))(t).LastUsed, at(5))
+	ok(t, s.TouchUsers(ctx, map[string]time.Time{bob.ID: at(5).Add(time.Minute + time.Microsecond)}))
+	equal(t, "later", must(s.User(ctx, bob.ID))(t).LastUsed, at(5).Add(time.Minute+time.Microsecond))
+	ok(t, s.TouchKeys(ctx, map[string]time.Time{"AKIAB": at(6)}))
+	equal(t, "not turned back by a key", must(s.User(ctx, bob.ID))(t).LastUsed, at(5).Add(time.Minute+time.Microsecond))
+
 	ok(t, s.DeleteKey(ctx, "AKIAB"))
 	wantErr(t, "delete again", s.DeleteKey(ctx, "AKIAB"), fs.ErrNotExist)
 }
@@ -233,8 +241,60 @@ func testTokens(t *testing.T, s *store.Store) {
 
 	ok(t, s.TouchTokens(ctx, map[string]store.Used{"a": {At: at(7), Address: "192.0.2.1", Agent: "curl"}, "none": {At: at(7)}}))
 	equal(t, "touched", must(s.Token(ctx, "a"))(t).LastUsed, at(7))
+	equal(t, "its user was there", must(s.User(ctx, ann.ID))(t).LastUsed, at(7))
 	ok(t, s.DeleteToken(ctx, "a"))
 	wantErr(t, "delete again", s.DeleteToken(ctx, "a"), fs.ErrNotExist)
 	_, err := s.Token(ctx, "a")
 	wantErr(t, "deleted", err, fs.ErrNotExist)
+
+	// All that one user signs in with, and nothing of others.
+	for _, k := range []store.Token{{ID: "s", Kind: store.TokenSession}, {ID: "m", Kind: store.TokenMount}, {ID: "p"}} {
+		k.UserID, k.Hash = ann.ID, []byte("h")
+		must(s.CreateToken(ctx, k))(t)
+	}
+	for id, u := range map[string]store.User{"AKIAANN": ann, "AKIABOB": bob} {
+		must(s.CreateKey(ctx, store.Key{AccessKey: id, UserID: u.ID, Sealed: []byte("s")}))(t)
+	}
+	ok(t, s.Revoke(ctx, ann.ID))
+	equal(t, "tokens of ann", len(must(s.TokensOf(ctx, ann.ID))(t)), 0)
+	equal(t, "keys of ann", len(must(s.KeysOf(ctx, ann.ID))(t)), 0)
+	equal(t, "tokens of bob", len(must(s.TokensOf(ctx, bob.ID))(t)), 1)
+	equal(t, "keys of bob", len(must(s.KeysOf(ctx, bob.ID))(t)), 1)
+	wantErr(t, "of nobody", s.Revoke(ctx, "nobody"), fs.ErrNotExist)
+}
+
+func testUserTotals(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	ann, bob, carl := newUser(t, s, "ann"), newUser(t, s, "bob"), newUser(t, s, "Carl")
+	one, two, gone := newFolder(t, s, ann, "one"), newFolder(t, s, ann, "two"), newFolder(t, s, ann, "gone")
+	p := newProject(t, s, "lab", ann)
+	shared := must(s.CreateFolder(ctx, store.NewFolder{Folder: store.Folder{OwnerID: ann.ID, ProjectID: p.ID, Title: "of all"}}))(t)
+	ok(t, s.SetMember(ctx, p.ID, bob.ID, store.RoleUser))
+	var used []store.FolderUsage
+	for i, f := range []store.Folder{one, two, gone, shared} {
+		used = append(used, store.FolderUsage{ID: f.ID, Usage: store.Usage{Bytes: 1 << i, Files: 1}})
+	}
+	ok(t, s.SaveUsage(ctx, used))
+	ok(t, s.DeleteFolder(ctx, gone.ID, time.Now().Add(time.Hour)))
+	of := store.FolderTotals{Folders: 2, Usage: store.Usage{Bytes: 3, Files: 2}}
+	equal(t, "all", must(s.SearchTotals(ctx, store.UserFilter{}, "", 10))(t), map[string]store.FolderTotals{ann.ID: of})
+	equal(t, "behind", must(s.SearchTotals(ctx, store.UserFilter{}, "ann", 10))(t), map[string]store.FolderTotals{})
+	equal(t, "others", must(s.SearchTotals(ctx, store.UserFilter{Query: "CARL"}, "", 10))(t), map[string]store.FolderTotals{})
+	equal(t, "of products", must(s.TotalsByProduct(ctx))(t), map[string]store.FolderTotals{"": {Folders: 3, Usage: store.Usage{Bytes: 11, Files: 3}}})
+
+	yes := true
+	must(s.ChangeUser(ctx, carl.ID, store.UserChange{Admin: &yes}))(t)
+	name := func(u store.User) string { return u.Name }
+	equal(t, "administrators", pluck(must(s.SearchUsers(ctx, store.UserFilter{Admin: true}, "", 10))(t), name), []string{"Carl"})
+	equal(t, "found", pluck(must(s.SearchUsers(ctx, store.UserFilter{Query: "A"}, "", 10))(t), name), []string{"Carl", "ann"})
+
+	in := store.ProjectTotals{Members: 2, FolderTotals: store.FolderTotals{Folders: 1, Usage: store.Usage{Bytes: 8, Files: 1}}}
+	equal(t, "project", must(s.ProjectTotals(ctx, "lab", "lab"))(t), map[string]store.ProjectTotals{p.ID: in})
+	other := newProject(t, s, "mab", bob)
+	equal(t, "both", must(s.ProjectTotals(ctx, "lab", "mab"))(t), map[string]store.ProjectTotals{p.ID: in, other.ID: {Members: 1}})
+	titled := func(m store.Membership) string { return m.Title + string(m.Role) }
+	equal(t, "of ann", pluck(must(s.SearchProjects(ctx, ann.ID, "AB", false, store.Range{}))(t), titled), []string{"labPI"})
+	equal(t, "of all", pluck(must(s.SearchProjects(ctx, ann.ID, "AB", true, store.Range{}))(t), titled), []string{"labPI", "mab"})
+	equal(t, "second", pluck(must(s.SearchProjects(ctx, ann.ID, "AB", true, store.Range{Skip: 1, Limit: 1}))(t), titled), []string{"mab"})
+	equal(t, "none", len(must(s.SearchProjects(ctx, ann.ID, "%", true, store.Range{}))(t)), 0)
 }
