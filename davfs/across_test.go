@@ -137,7 +137,7 @@ func TestD7_FoldersLieOnTheVolumesOfTheirProducts(t *testing.T) {
 		if f.Kind != "usage" {
 			found = append(found, f)
 		}
-	}); err != nil || len(found) != 1 || found[0].FolderID != "stray" {
+	}, nil); err != nil || len(found) != 1 || found[0].FolderID != "stray" {
 		t.Errorf("check: %+v, %v", found, err)
 	}
 	if err := w.DeleteFolder(ctx, f.ID); err != nil {

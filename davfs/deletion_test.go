@@ -158,7 +158,7 @@ func TestD23_KeptFoldersOutliveTheServer(t *testing.T) {
 			t.Errorf("usage %+v, %v", row, err)
 		}
 		var found []Finding
-		if err := w.Check(t.Context(), false, func(f Finding) { found = append(found, f) }); err != nil || found != nil {
+		if err := w.Check(t.Context(), false, func(f Finding) { found = append(found, f) }, nil); err != nil || found != nil {
 			t.Errorf("check: %+v, %v", found, err)
 		}
 		// As if it had been deleted while it was dirty, and then the power had failed.

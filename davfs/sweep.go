@@ -326,10 +326,18 @@ type Finding struct {
 	Repaired bool   `json:"repaired"`
 }
 
-// Check compares the database with the disk and calls report for each difference. It reads only,
-// unless repair is true: then no server may run on the data. Unknown directories are
+// Looked is how far a check is.
+type Looked struct {
+	Folders int   `json:"folders"`
+	Of      int   `json:"of"`
+	Files   int64 `json:"files"` // and collections, that were found
+	Bytes   int64 `json:"bytes"`
+}
+
+// Check compares the database with the disk and calls report for each difference, and looked, if it is not nil, after
+// each folder. It reads only, unless repair is true: then no server may run on the data. Unknown directories are
 // never removed: they may be the only copy of somebody's work.
-func (d *FS) Check(ctx context.Context, repair bool, report func(Finding)) error {
+func (d *FS) Check(ctx context.Context, repair bool, report func(Finding), looked func(Looked)) error {
 	rows, err := d.st.Folders(ctx)
 	if err != nil {
 		return err
@@ -346,13 +354,22 @@ func (d *FS) Check(ctx context.Context, repair bool, report func(Finding)) error
 	for _, row := range pending {
 		known[row.ID] = d.volumeOf(row) // deleted ones wait for the server
 	}
-	for _, row := range append(rows, kept...) {
+	rows = append(rows, kept...)
+	far := Looked{Of: len(rows)}
+	for _, row := range rows {
 		known[row.ID] = d.volumeOf(row)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := d.checkFolder(ctx, row, repair, report); err != nil {
+		u, err := d.checkFolder(ctx, row, repair, report)
+		if err != nil {
 			return err
+		}
+		far.Folders++
+		far.Files += u.Files
+		far.Bytes += u.Bytes
+		if looked != nil {
+			looked(far)
 		}
 	}
 	for _, vol := range d.volumes.all {
@@ -383,28 +400,29 @@ func (d *FS) Check(ctx context.Context, repair bool, report func(Finding)) error
 	return nil
 }
 
-func (d *FS) checkFolder(ctx context.Context, row store.Folder, repair bool, report func(Finding)) error {
+// checkFolder gives what is on the disk.
+func (d *FS) checkFolder(ctx context.Context, row store.Folder, repair bool, report func(Finding)) (store.Usage, error) {
 	found := Finding{FolderID: row.ID, Title: row.Title}
 	vol := d.volumeOf(row)
 	dir, err := openRootFS(vol, row.ID, d.o.Modes)
 	if errors.Is(err, fs.ErrNotExist) {
 		if !row.Made {
-			return nil // the server makes it when it starts or notices
+			return store.Usage{}, nil // the server makes it when it starts or notices
 		}
 		found.Kind, found.Detail = "directory missing", vol.show("files/"+row.ID)+" is not on the disk; restore it from a backup, or remove the folder"
 		report(found)
-		return nil
+		return store.Usage{}, nil
 	}
 	if err != nil {
-		return err
+		return store.Usage{}, err
 	}
 	defer dir.close()
 	u, err := count(dir, "")
 	if err != nil {
-		return err
+		return store.Usage{}, err
 	}
 	if u == row.Usage {
-		return nil
+		return u, nil
 	}
 	found.Kind = "usage"
 	found.Detail = fmt.Sprintf("on disk %d bytes in %d files, in the database %d bytes in %d files", u.Bytes, u.Files, row.Usage.Bytes, row.Usage.Files)
@@ -413,15 +431,15 @@ func (d *FS) checkFolder(ctx context.Context, row store.Folder, repair bool, rep
 	}
 	if repair {
 		if err := d.st.EndJournal(ctx, row.ID); err != nil { // what it lacks, nobody knows
-			return err
+			return u, err
 		}
 		if err := d.st.SaveUsage(ctx, []store.FolderUsage{{ID: row.ID, Usage: u, Clean: true, Scanned: d.now()}}); err != nil {
-			return err
+			return u, err
 		}
 		found.Repaired = true
 	}
 	report(found)
-	return nil
+	return u, nil
 }
 
 // hold keeps the sweep from a trash entry that is still to be counted.

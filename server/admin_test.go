@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -269,7 +271,14 @@ func TestLCK12_LocksOverAPI(t *testing.T) {
 			t.Errorf("%s sees %s", c.user.Name, got)
 		}
 	}
-	k.root.wants(200, "GET", "/api/davit/locks", "", token, `"path":"draft.txt"`)
+	k.root.wants(200, "GET", "/api/davit/locks", "", token, `"path":"draft.txt"`, `"folderTitle":`)
+	for query, want := range map[string]int{"query=RAFT": 1, "query=Member": 1, "query=x%25": 0, "folder=" + k.folder: 1, "folder=" + k.shared: 0, "folder=" + k.folder + "&query=zzz": 0} {
+		if v := k.root.wants(200, "GET", "/api/davit/locks?"+query, "").json(t); len(v["items"].([]any)) != want {
+			t.Errorf("%s: %v, want %d", query, v["items"], want)
+		}
+	}
+	k.root.wants(400, "GET", "/api/davit/locks?folder=x", "", "folder")
+	k.root.wants(400, "GET", "/api/davit/locks?query="+strings.Repeat("x", 257), "", "query")
 
 	// Whoever may not remove it; then its maker does, and WebDAV knows at once.
 	other.wants(403, "DELETE", at+"/"+token, "", "of member")
@@ -370,14 +379,20 @@ func TestD33_Audit(t *testing.T) {
 		"action=folder.owner&until=2020-01-01":           "",
 		"action=folder.owner&since=2020-01-01":           "folder.owner",
 		"action=folder.owner&since=2999-01-01T00:00:00Z": "",
-		"user=nobody":  "",
-		"door=command": "",
+		"user=nobody":                             "",
+		"door=command":                            "",
+		"text=BETTER":                             "",
+		"text=New&action=user.p":                  "user.password",
+		"text=reader&action=folder.owner":         "folder.owner",
+		"text=" + k.shared + "&user=root":         "folder.owner folder.limit",
+		"text=127.0.0.&user=root&action=folder.l": "folder.limit",
+		"text=nobody's":                           "",
 	} {
 		if got := strings.Join(k.root.actions(query), " "); got != want {
 			t.Errorf("%s: %q, want %q", query, got, want)
 		}
 	}
-	for query, want := range map[string]string{"since=yesterday": "since: must be a time", "until=0": "until", "folder=" + strings.Repeat("x", 257): "folder", "project=x": "project",
+	for query, want := range map[string]string{"since=yesterday": "since: must be a time", "until=0": "until", "folder=" + strings.Repeat("x", 257): "folder", "project=x": "project", "text=" + strings.Repeat("x", 257): "text",
 		"user=" + strings.Repeat("x", 257): "user", "action=%ff": "action", "since=0001-01-01": "since"} {
 		k.root.wants(400, "GET", "/api/davit/audit?"+query, "", want)
 	}
@@ -420,6 +435,85 @@ func TestD33_Audit(t *testing.T) {
 	one := k.root.wants(200, "GET", "/api/davit/audit/export?action=folder.owner", "")
 	if n := strings.Count(one.body, "\n"); n != 1 {
 		t.Errorf("exported %d: %s", n, one.body)
+	}
+	// As a table. What is a formula to spreadsheets is none any more.
+	k.root.wants(201, "POST", "/api/davit/users", `{"name":"=HYPERLINK(\"A1\"), and more"}`)
+	table := k.root.wants(200, "GET", "/api/davit/audit/export?format=csv&action=user.create&text=hyperlink", "")
+	rows, err := csv.NewReader(strings.NewReader(table.body)).ReadAll()
+	if err != nil || len(rows) != 2 || !slices.Equal(rows[0], auditColumns) || rows[1][2] != "user.create" || rows[1][8] != `'=HYPERLINK("A1"), and more` ||
+		rows[1][3] != "root" || !json.Valid([]byte(rows[1][11])) {
+		t.Errorf("%q, %v", rows, err)
+	}
+	if kind := table.header.Get("Content-Type"); !strings.HasPrefix(kind, "text/csv; charset=utf-8") || !strings.Contains(table.header.Get("Content-Disposition"), `"davit-audit.csv"`) {
+		t.Errorf("%v", table.header)
+	}
+	k.root.wants(400, "GET", "/api/davit/audit/export?format=xml", "", "format")
+}
+
+// The list of everybody's folders: in order, in pages, and what needs somebody.
+func TestD33_ListOfFolders(t *testing.T) {
+	k := newCast(t)
+	for _, title := range []string{"c", "B", "a"} {
+		k.owner.create(title)
+	}
+	titles := func(query string) string {
+		t.Helper()
+		var all []string
+		for next := ""; ; {
+			v := k.root.wants(200, "GET", "/api/davit/folders?itemsPerPage=10&"+query+"&next="+next, "").json(t)
+			for _, f := range v["items"].([]any) {
+				all = append(all, dig(f, "title").(string))
+			}
+			var more bool
+			if next, more = v["next"].(string); !more {
+				return strings.Join(all, " ")
+			}
+		}
+	}
+	all := titles("sortBy=title")
+	if want := "a B c "; !strings.HasPrefix(all, want) {
+		t.Errorf("by title: %s", all)
+	}
+	words := strings.Fields(titles("sortBy=title&sortDirection=descending"))
+	slices.Reverse(words)
+	if got := strings.Join(words, " "); got != all {
+		t.Errorf("backwards: %s, forwards %s", got, all)
+	}
+	if got := titles("query=owner&sortBy=title"); !strings.HasPrefix(got, "a B c") {
+		t.Errorf("of the owner: %s", got)
+	}
+	writeFileIn(t, k.dir, k.shared, "by-hand", "12345")
+	k.root.wants(200, "PATCH", "/api/davit/folders/"+k.shared, `{"limits":{"maxBytes":5}}`)
+	if got := titles("state=counting"); got != "" {
+		t.Errorf("counting: %s", got)
+	}
+	k.root.wants(202, "POST", "/api/davit/folders/"+k.shared+"/scan", "")
+	if got := titles("state=counting"); got != "shared" {
+		t.Errorf("counting: %s", got)
+	}
+	if _, err := k.files.Scan(t.Context(), k.shared); err != nil {
+		t.Fatal(err)
+	}
+	if got := titles("state=full"); got != "shared" {
+		t.Errorf("full: %s", got)
+	}
+	if got := titles("sortBy=share&sortDirection=descending"); !strings.HasPrefix(got, "shared ") {
+		t.Errorf("by share: %s", got)
+	}
+	k.server.sums.until = time.Time{}
+	v := k.root.wants(200, "GET", "/api/davit/status", "").json(t)
+	if dig(v, "folders", "full") != 1.0 || dig(v, "folders", "bytes") != 5.0 {
+		t.Errorf("status %v", v["folders"])
+	}
+	if n := k.root.metrics()["davit_stored_bytes"]; n != 5 {
+		t.Errorf("stored bytes %v", n)
+	}
+	for query, want := range map[string]string{"sortBy=colour": "sortBy", "sortDirection=up": "sortDirection", "state=happy": "state", "query=" + strings.Repeat("x", 257): "query"} {
+		k.root.wants(400, "GET", "/api/davit/folders?"+query, "", want)
+	}
+	for _, query := range []string{"sortBy=bytes", "query=x", "state=full", "sortDirection=descending"} {
+		k.owner.wants(403, "GET", "/api/davit/folders?"+query, "", "for administrators")
+		k.root.wants(403, "GET", "/api/davit/folders?mine=true&"+query, "", "everybody")
 	}
 }
 
@@ -490,7 +584,7 @@ func TestD33_StatusAndCheck(t *testing.T) {
 		k.server.jobs.Wait()
 		return k.root.wants(200, "GET", "/api/davit/check", "").json(t)
 	}
-	if v := check(""); v["state"] != "done" || v["ok"] != true || v["total"] != 0.0 {
+	if v := check(""); v["state"] != "done" || v["ok"] != true || v["total"] != 0.0 || v["round"] != 1.0 || dig(v, "looked", "folders") != 2.0 || dig(v, "looked", "of") != 2.0 {
 		t.Errorf("all is well: %v", v)
 	}
 	// A file that came by hand.
@@ -506,15 +600,22 @@ func TestD33_StatusAndCheck(t *testing.T) {
 	if v := check(""); v["total"] != 0.0 {
 		t.Errorf("after that: %v", v)
 	}
+	// The audit remembers them all.
+	v = k.root.wants(200, "GET", "/api/davit/audit?action=check.", "").json(t)
+	ended := v["items"].([]any)
+	if len(ended) != 4 || dig(ended[1], "detail", "repaired") != 1.0 || dig(ended[1], "detail", "repair") != true || dig(ended[2], "detail", "differences") != 1.0 ||
+		dig(ended[2], "detail", "files") != 1.0 || dig(ended[0], "user") != "root" || dig(ended[0], "detail", "folders") != 2.0 {
+		t.Errorf("history %v", ended)
+	}
 	// While one runs, no other begins.
-	if !k.server.checks.begin(time.Now()) || k.server.checks.begin(time.Now()) {
+	if !k.server.checks.begin(time.Now(), false) || k.server.checks.begin(time.Now(), false) {
 		t.Error("two at once")
 	}
 	k.root.wants(202, "POST", "/api/davit/check", "", `"state":"running"`)
 	k.server.checks.end(time.Now(), nil, nil, http.ErrAbortHandler)
 	k.root.wants(200, "GET", "/api/davit/check", "", `"state":"failed"`, `"ok":null`)
 	// What is found is bounded.
-	if k.server.checks.begin(time.Now()) {
+	if k.server.checks.begin(time.Now(), false) {
 		k.server.checks.end(time.Now(), make([]davfs.Finding, mostFindings+7), nil, nil)
 	}
 	if v := k.server.checks.view(); len(v.Findings) != mostFindings || v.Total != mostFindings+7 {

@@ -159,9 +159,15 @@ func (s *Server) allFolders(c echo.Context, p store.Principal) error {
 	title, _ := q.optText("title")
 	deletedText := q.word("deleted", "", "true", "false")
 	mine := q.word("mine", "false", "true") == "true"
+	text, _ := q.optText("query")
+	state := q.word("state", store.FolderStates()...)
+	by := q.word("sortBy", store.FolderOrders()...)
+	down := q.word("sortDirection", "ascending", "descending") == "descending"
 	part := rowsIn(q)
-	if utf8.RuneCountInString(title) > 256 || !utf8.ValidString(title) {
-		q.refuse("title", "must be UTF-8 of at most 256 characters")
+	for name, v := range map[string]string{"title": title, "query": text} {
+		if utf8.RuneCountInString(v) > 256 || !utf8.ValidString(v) {
+			q.refuse(name, "must be UTF-8 of at most 256 characters")
+		}
 	}
 	if byOwner && byProject {
 		q.refuse("project", "contradicts owner, whose folders are personal ones")
@@ -214,11 +220,19 @@ func (s *Server) allFolders(c echo.Context, p store.Principal) error {
 			}
 			w.OwnerID = u.ID
 		}
-		all, err := s.store.SearchFolders(ctx, w, part.after, part.size+1)
+		list := store.FolderList{
+			FolderFilter: w, Query: text, State: store.FolderState(state), By: store.FolderOrder(by), Down: down, Products: s.files.Products(), Defaults: s.defaults,
+		}
+		all, next, err := s.store.ListFolders(ctx, list, part.after, part.size)
 		if err != nil {
 			return err
 		}
-		return c.JSON(http.StatusOK, rowPage(part, all, key, show))
+		out := rowPage(part, all, key, show)
+		out.Next = nextOf(next)
+		return c.JSON(http.StatusOK, out)
+	}
+	if text != "" || state != "" || by != string(store.ByID) || down {
+		return fmt.Errorf("query, state and sortBy are for the list of everybody's folders, which is for administrators: %w", fs.ErrPermission)
 	}
 
 	// The caller's own are few: they are in memory already.

@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -72,7 +74,7 @@ func (s *Server) auditFilterIn(ctx context.Context, q *queryFields) (f store.Aud
 		return t
 	}
 	folder := text("folder") // of one that is gone the title is all that people know
-	f = store.AuditFilter{ProjectID: id("project"), Action: text("action"), Door: text("door"), Since: at("since"), Until: at("until")}
+	f = store.AuditFilter{ProjectID: id("project"), Action: text("action"), Door: text("door"), Text: text("text"), Since: at("since"), Until: at("until")}
 	if id, ok := store.ParseID(folder); ok {
 		f.FolderID = id
 	} else {
@@ -185,13 +187,30 @@ func (s *Server) auditPage(c echo.Context, folderID string) error {
 // exportChunk is how many entries are in memory at a time.
 const exportChunk = 500
 
-// exportAudit streams entries for administrators, oldest first, one JSON object a line.
+// auditColumns are the columns of an export as CSV.
+var auditColumns = []string{"id", "at", "action", "user", "userId", "folder", "folderId", "projectId", "subject", "address", "door", "detail"}
+
+// auditRow is an entry as a line of CSV. What a program for spreadsheets would take for a formula gets a ' before it:
+// names are other people's.
+func auditRow(e auditEntry) []string {
+	row := []string{e.ID, e.At, e.Action, e.User, e.UserID, e.Folder, e.FolderID, e.ProjectID, e.Subject, e.Address, e.Door, string(e.Detail)}
+	for i, text := range row {
+		if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+			row[i] = "'" + text
+		}
+	}
+	return row
+}
+
+// exportAudit streams entries for administrators, oldest first: one JSON object a line, or CSV.
 func (s *Server) exportAudit(c echo.Context, p store.Principal) error {
 	if err := administrator(p); err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
-	f, err := s.auditFilterIn(ctx, queryOf(c))
+	q := queryOf(c)
+	csvWanted := q.word("format", "ndjson", "csv") == "csv"
+	f, err := s.auditFilterIn(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -210,17 +229,40 @@ func (s *Server) exportAudit(c echo.Context, p store.Principal) error {
 	h := c.Response().Header()
 	h.Set("Content-Type", "application/x-ndjson")
 	h.Set("Content-Disposition", `attachment; filename="davit-audit.ndjson"`)
+	if csvWanted {
+		h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
+		h.Set("Content-Disposition", `attachment; filename="davit-audit.csv"`)
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	c.Response().WriteHeader(http.StatusOK)
 	out := bufio.NewWriter(c.Response())
+	flush := out.Flush
+	write := func(e auditEntry) error {
+		line, err := json.Marshal(e)
+		if err == nil {
+			_, err = out.Write(append(line, '\n'))
+		}
+		return err
+	}
+	if csvWanted {
+		table := csv.NewWriter(out)
+		table.UseCRLF = true // RFC 4180
+		write = func(e auditEntry) error { return table.Write(auditRow(e)) }
+		flush = func() error {
+			table.Flush()
+			if err := table.Error(); err != nil {
+				return err
+			}
+			return out.Flush()
+		}
+		if err := table.Write(auditColumns); err != nil {
+			return s.cut("audit export", err)
+		}
+	}
 	for {
 		for _, e := range entries {
-			line, err := json.Marshal(auditEntryOf(e))
-			if err == nil {
-				_, err = out.Write(append(line, '\n'))
-			}
-			if err != nil {
+			if err := write(auditEntryOf(e)); err != nil {
 				return s.cut("audit export", err)
 			}
 		}
@@ -231,7 +273,7 @@ func (s *Server) exportAudit(c echo.Context, p store.Principal) error {
 			return s.cut("audit export", err)
 		}
 	}
-	if err := out.Flush(); err != nil {
+	if err := flush(); err != nil {
 		return s.cut("audit export", err)
 	}
 	return nil
@@ -277,6 +319,7 @@ type AuditCommand struct {
 	Project string `help:"What was done to this project." placeholder:"TITLE"`
 	Action  string `help:"Actions that begin so, such as folder. or lock.delete." placeholder:"TEXT"`
 	Door    string `help:"How: webdav, collections, vfolders, files, davit, auth, command, server." placeholder:"NAME"`
+	Text    string `help:"Entries with this text in a name, the subject, the address or the detail." placeholder:"TEXT"`
 	Limit   int    `help:"At most so many, the newest; 0 is all." default:"100" placeholder:"N"`
 	JSON    bool   `name:"json" help:"Print JSON lines."`
 }
@@ -325,7 +368,7 @@ func (c *AuditCommand) Run(e *Env) error {
 }
 
 func (c *AuditCommand) filter(ctx context.Context, st *store.Store) (f store.AuditFilter, err error) {
-	f = store.AuditFilter{Action: c.Action, Door: c.Door}
+	f = store.AuditFilter{Action: c.Action, Door: c.Door, Text: c.Text}
 	for _, t := range []struct {
 		flag, text string
 		to         *time.Time

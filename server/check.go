@@ -45,7 +45,7 @@ func (c *CheckCommand) Run(e *Env) error {
 		if err != nil {
 			return err
 		}
-		found, err := findings(ctx, files, c.Repair && !beside)
+		found, err := findings(ctx, files, c.Repair && !beside, nil)
 		if err == nil && beside && len(found) > 0 {
 			found, err = c.checkBeside(ctx, e, st, files, found)
 		}
@@ -71,7 +71,7 @@ func (c *CheckCommand) Run(e *Env) error {
 // checkBeside looks again at what differed, because a server runs. To repair a difference,
 // that counts again; other faults wait until it is stopped.
 func (c *CheckCommand) checkBeside(ctx context.Context, e *Env, st *store.Store, files *davfs.FS, before []davfs.Finding) ([]davfs.Finding, error) {
-	found, moving, err := settled(ctx, settle, files, before)
+	found, moving, err := settled(ctx, settle, files, before, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +109,10 @@ func (c *CheckCommand) report(e *Env, found []davfs.Finding, wrong int) error {
 	return nil
 }
 
-func findings(ctx context.Context, files *davfs.FS, repair bool) ([]davfs.Finding, error) {
+// findings are what a check finds; looked is told how far it is, if it is not nil.
+func findings(ctx context.Context, files *davfs.FS, repair bool, looked func(davfs.Looked)) ([]davfs.Finding, error) {
 	found := []davfs.Finding{}
-	err := files.Check(ctx, repair, func(f davfs.Finding) { found = append(found, f) })
+	err := files.Check(ctx, repair, func(f davfs.Finding) { found = append(found, f) }, looked)
 	return found, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"davit/auth"
 	"davit/store"
@@ -17,6 +18,7 @@ import (
 // lockView is a WebDAV lock (RFC 4918, section 6). The token is shown to who may remove it.
 type lockView struct {
 	Folder string  `json:"folder"`
+	Title  string  `json:"folderTitle,omitempty"` // where locks of several folders are shown
 	Path   string  `json:"path"`
 	Depth  string  `json:"depth"`
 	Shared bool    `json:"shared"`
@@ -114,17 +116,33 @@ func (s *Server) allLocks(c echo.Context, p store.Principal) error {
 	}
 	q := queryOf(c)
 	part := rowsIn(q)
+	var w store.LockFilter
+	if w.Query, _ = q.optText("query"); utf8.RuneCountInString(w.Query) > 256 || !utf8.ValidString(w.Query) {
+		q.refuse("query", "must be UTF-8 of at most 256 characters")
+	}
+	if folder, given := q.optText("folder"); given {
+		id, ok := store.ParseID(folder)
+		if w.FolderID = id; !ok {
+			q.refuse("folder", "must be the ID of a folder")
+		}
+	}
 	if err := q.bad(); err != nil {
 		return err
 	}
-	locks, err := s.store.AllLocks(c.Request().Context(), part.after, part.size+1)
+	locks, err := s.store.AllLocks(c.Request().Context(), w, part.after, part.size+1)
 	if err != nil {
 		return err
 	}
 	out := rowPage(part, locks, func(l store.Lock) string { return l.Token }, func(l store.Lock) store.Lock { return l })
 	page := rowsJSON[lockView]{ItemsPerPage: out.ItemsPerPage, Items: []lockView{}, Next: out.Next}
+	titles := make(map[string]string, len(out.Items))
+	for _, l := range out.Items {
+		titles[l.FolderID] = l.Folder
+	}
 	for _, l := range s.files.Holds(out.Items) {
-		page.Items = append(page.Items, lockViewOf(l, true))
+		v := lockViewOf(l, true)
+		v.Title = titles[l.FolderID]
+		page.Items = append(page.Items, v)
 	}
 	return c.JSON(http.StatusOK, page)
 }
@@ -153,7 +171,7 @@ func (c *lockList) Run(e *Env) error {
 		}
 		out, rows := []lockView{}, [][]string{}
 		for after := ""; ; {
-			locks, err := st.AllLocks(ctx, after, 1000)
+			locks, err := st.AllLocks(ctx, store.LockFilter{FolderID: folder}, after, 1000)
 			if err != nil {
 				return err
 			}
@@ -162,9 +180,6 @@ func (c *lockList) Run(e *Env) error {
 			}
 			after = locks[len(locks)-1].Token
 			for _, l := range locks {
-				if folder != "" && l.FolderID != folder {
-					continue
-				}
 				v := lockViewOf(l, true)
 				out = append(out, v)
 				rows = append(rows, []string{v.Folder, "/" + v.Path, v.Depth, v.User, v.Since, v.Until, l.Token})

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -25,6 +26,34 @@ var countedMethods = [...]string{"other", "GET", "HEAD", "PUT", "POST", "PATCH",
 // methodNumber is the place of a method in countedMethods.
 func methodNumber(method string) int { return max(0, slices.Index(countedMethods[:], method)) }
 
+// countedDoors are the doors that requests are counted by: the audit's names, and what is no API.
+var countedDoors = [...]string{"webdav", "collections", "files", "vfolders", "davit", "auth", "page", "server"}
+
+const (
+	doorWebDAV   = 0
+	doorVFolders = 3
+	doorPage     = 6
+	doorServer   = 7
+)
+
+// doorNumber is the place of the door that a request came to in countedDoors.
+func doorNumber(r *http.Request, dav bool) int {
+	if dav {
+		return doorWebDAV
+	}
+	path := r.URL.Path
+	switch {
+	case path == "/" || strings.HasPrefix(path, "/assets/"):
+		return doorPage
+	case path == "/livez" || path == "/readyz" || path == "/metrics" || strings.HasPrefix(path, "/openapi"):
+		return doorServer
+	}
+	if i := slices.Index(countedDoors[:], doorOf(path)); i >= 0 {
+		return i
+	}
+	return doorVFolders
+}
+
 // durations are the upper bounds of the histogram's buckets; one more has no bound.
 var durations = [...]time.Duration{time.Millisecond, 5 * time.Millisecond, 25 * time.Millisecond, 100 * time.Millisecond,
 	500 * time.Millisecond, 2 * time.Second, 10 * time.Second, time.Minute}
@@ -33,9 +62,10 @@ var durations = [...]time.Duration{time.Millisecond, 5 * time.Millisecond, 25 * 
 // asked for elsewhere is asked for when somebody wants to see it.
 type metrics struct {
 	methods       [len(countedMethods)]methodMetrics
-	sent          atomic.Int64 // bytes of answers
-	received      atomic.Int64 // bytes of the API's bodies, as announced; davfs counts the others
-	listings      atomic.Int64 // PROPFINDs of Depth 1
+	doors         [len(countedDoors)][6]atomic.Int64 // by class of the status: 1 is 1xx
+	sent          atomic.Int64                       // bytes of answers
+	received      atomic.Int64                       // bytes of the API's bodies, as announced; davfs counts the others
+	listings      atomic.Int64                       // PROPFINDs of Depth 1
 	listingNanos  atomic.Int64
 	quotaRefusals atomic.Int64 // by the API; davfs counts the others
 }
@@ -56,6 +86,7 @@ func (m *metrics) request(r *http.Request, w *response, dav bool, start time.Tim
 	if status >= len(m.methods[0].status) {
 		status = 0
 	}
+	m.doors[doorNumber(r, dav)][min(status/100, 5)].Add(1)
 	of := &m.methods[methodNumber(r.Method)]
 	of.status[status].Add(1)
 	i := 0
@@ -84,11 +115,11 @@ func (s *Server) showMetrics(c echo.Context, p store.Principal) error {
 		return fmt.Errorf("metrics are for administrators: %w", fs.ErrPermission)
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.Blob(http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", []byte(s.exposition()))
+	return c.Blob(http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", []byte(s.exposition(c.Request().Context())))
 }
 
 // exposition is all metrics as text.
-func (s *Server) exposition() string {
+func (s *Server) exposition(ctx context.Context) string {
 	m := &s.metrics
 	files := s.files.Stats()
 	var b strings.Builder
@@ -108,6 +139,14 @@ func (s *Server) exposition() string {
 		for status := range m.methods[i].status {
 			if n := m.methods[i].status[status].Load(); n > 0 {
 				fmt.Fprintf(&b, "davit_requests_total{method=%q,status=\"%d\"} %d\n", method, status, n)
+			}
+		}
+	}
+	family("davit_door_requests_total", "counter", "Requests by door and class of the status.")
+	for i, door := range countedDoors {
+		for class := range m.doors[i] {
+			if n := m.doors[i][class].Load(); n > 0 {
+				fmt.Fprintf(&b, "davit_door_requests_total{door=%q,class=\"%dxx\"} %d\n", door, class, n)
 			}
 		}
 	}
@@ -141,6 +180,15 @@ func (s *Server) exposition() string {
 	one("davit_locks", "gauge", "WebDAV locks in open folders.", files.Locks)
 	one("davit_folders_open", "gauge", "Folders that are open.", files.Folders)
 
+	if t, err := s.folderSums(ctx); err == nil {
+		one("davit_folders", "gauge", "Living folders.", t.Folders)
+		one("davit_folders_full", "gauge", "Living folders at or above a limit.", t.Full)
+		one("davit_stored_bytes", "gauge", "Bytes of the files in living folders.", t.Bytes)
+		one("davit_stored_files", "gauge", "Files and collections in living folders.", t.Files)
+	} else if ctx.Err() == nil {
+		s.log.Warn("metrics", "what", "sums of folders", "error", err)
+	}
+
 	family("davit_volume_free_bytes", "gauge", "Bytes that a volume of folders has left; the data directory is \"\".")
 	volumes := s.files.Volumes()
 	for _, v := range volumes {
@@ -163,6 +211,28 @@ func (s *Server) exposition() string {
 		one("process_open_fds", "gauge", "Open file descriptors.", len(open)-1) // without that of the listing
 	}
 	return b.String()
+}
+
+// To sum over all folders reads all rows, and several may be watching: the sums may be of sumsAge ago, and older if
+// that is what keeps the work of it to a part in sumsPart of the time.
+const (
+	sumsAge  = 2 * time.Second
+	sumsPart = 20
+)
+
+// folderSums are sums over all folders, of a moment ago.
+func (s *Server) folderSums(ctx context.Context) (store.FolderSums, error) {
+	s.sums.Lock()
+	defer s.sums.Unlock()
+	if begin := time.Now(); begin.After(s.sums.until) {
+		got, err := s.store.FolderSums(ctx, s.files.Products(), s.defaults)
+		if err != nil {
+			return got, err
+		}
+		end := time.Now()
+		s.sums.until, s.sums.last = end.Add(max(sumsAge, sumsPart*end.Sub(begin))), got
+	}
+	return s.sums.last, nil
 }
 
 // residentBytes is the memory that the process takes, as Linux counts it.

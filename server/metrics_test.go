@@ -149,11 +149,15 @@ func TestPER6_Metrics(t *testing.T) {
 		`davit_request_duration_seconds_bucket{method="PUT",le="+Inf"}`:  3,
 		`davit_request_duration_seconds_bucket{method="LOCK",le="60"}`:   1,
 		`davit_request_duration_seconds_bucket{method="LOCK",le="+Inf"}`: 1,
-		"davit_quota_refusals_total":                                     2,
-		"davit_uploads_running":                                          0,
-		"davit_uploads_unfinished":                                       1,
-		"davit_locks":                                                    1,
-		"davit_folders_open":                                             1,
+		`davit_door_requests_total{door="webdav",class="5xx"}`:           2,
+		`davit_door_requests_total{door="webdav",class="2xx"}`:           now[`davit_requests_total{method="PROPFIND",status="207"}`] + 4,
+		`davit_door_requests_total{door="server",class="4xx"}`:           2,
+		"davit_folders":              1,
+		"davit_quota_refusals_total": 2,
+		"davit_uploads_running":      0,
+		"davit_uploads_unfinished":   1,
+		"davit_locks":                1,
+		"davit_folders_open":         1,
 	} {
 		if now[key] != want {
 			t.Errorf("%s is %v, want %v", key, now[key], want)

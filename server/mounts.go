@@ -608,6 +608,7 @@ func (s *Server) listMounts(c echo.Context, p store.Principal) error {
 	q := queryOf(c)
 	user, named := q.optText("user")
 	everybody := q.flag("all")
+	newest := q.word("sortDirection", "ascending", "descending") == "descending"
 	if everybody && named {
 		q.refuse("all", "and user must not both be given")
 	}
@@ -632,6 +633,9 @@ func (s *Server) listMounts(c echo.Context, p store.Principal) error {
 		return err
 	}
 	tokens = slices.DeleteFunc(tokens, func(t store.Token) bool { return !s.isMount(t) })
+	if newest {
+		slices.Reverse(tokens)
+	}
 	part, next := cut(pg, tokens)
 	answer := pageOf[mountJSON]{ItemsPerPage: pg.size, Next: next}
 	if answer.Items, err = s.showMounts(c, part); err != nil {

@@ -64,6 +64,11 @@ type Server struct {
 	ids        requestIDs
 
 	metrics metrics
+	sums    struct {
+		sync.Mutex
+		until time.Time // last is good enough
+		last  store.FolderSums
+	}
 
 	checks  checks
 	started time.Time

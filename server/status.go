@@ -28,6 +28,7 @@ type statusView struct {
 	Database databaseView `json:"database"`
 	Volumes  []volumeView `json:"volumes"`
 	Counts   countsView   `json:"counts"`
+	Folders  foldersView  `json:"folders"`
 	Locks    int64        `json:"locks"`
 	Uploads  uploadCounts `json:"uploads"`
 	Open     int64        `json:"openFolders"`
@@ -54,6 +55,16 @@ type countsView struct {
 	Deleted  int64 `json:"deletedFolders"`
 	Tokens   int64 `json:"tokens"`
 	Keys     int64 `json:"keys"`
+}
+
+// foldersView are sums over the living folders, of a moment ago.
+type foldersView struct {
+	Bytes        int64 `json:"bytes"`
+	Files        int64 `json:"files"`
+	Full         int64 `json:"full"`     // at or above one of their limits
+	Near         int64 `json:"near"`     // at 90 % of one
+	Counting     int64 `json:"counting"` // wait to be counted
+	DeletedBytes int64 `json:"deletedBytes"`
 }
 
 type uploadCounts struct {
@@ -93,6 +104,9 @@ func (s *Server) showStatus(c echo.Context, p store.Principal) error {
 	trouble("the database does not answer", err)
 	v.Counts = countsView{counts.Users, counts.Admins, counts.Projects, counts.Folders, counts.Deleted, counts.Tokens, counts.Keys}
 	v.Locks = max(v.Locks, counts.Locks)
+	if sums, err := s.folderSums(ctx); err == nil {
+		v.Folders = foldersView{sums.Bytes, sums.Files, sums.Full, sums.Near, sums.Counting, sums.DeletedBytes}
+	}
 	trouble("the storage of the folders is not available", s.files.Ready())
 	for _, vol := range s.files.Volumes() {
 		view := volumeView{Directory: vol.Dir, Promised: vol.Promised}
@@ -130,6 +144,9 @@ type checkView struct {
 	Total    int             `json:"total"`    // differences
 	Findings []davfs.Finding `json:"findings"` // the first of them
 	InUse    []string        `json:"inUse"`    // IDs of folders that changed all the time, and were not checked
+	Repair   bool            `json:"repair"`   // whether it counts again what differs
+	Round    int             `json:"round"`    // 1, then more: what differed is looked at again
+	Looked   davfs.Looked    `json:"looked"`   // in this round
 }
 
 // checks runs one check of database and disk at a time.
@@ -150,14 +167,24 @@ func (k *checks) view() checkView {
 	return v
 }
 
+// looked notes how far the running check is.
+func (k *checks) looked(l davfs.Looked) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if l.Folders <= 1 { // an installation without folders is in its first round
+		k.last.Round++
+	}
+	k.last.Looked = l
+}
+
 // begin says whether no other runs.
-func (k *checks) begin(now time.Time) bool {
+func (k *checks) begin(now time.Time, repair bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.last.State == checkRunning {
 		return false
 	}
-	k.last = checkView{State: checkRunning, Started: isoOrNull(now)}
+	k.last = checkView{State: checkRunning, Started: isoOrNull(now), Repair: repair}
 	return true
 }
 
@@ -200,23 +227,46 @@ func (s *Server) startCheck(c echo.Context, p store.Principal) error {
 	if err := in.bad(); err != nil {
 		return err
 	}
-	if s.checks.begin(s.now()) {
+	if began := s.now(); s.checks.begin(began, repair) {
+		work := store.WithActor(s.work, store.ActorOf(c.Request().Context()))
 		s.jobs.Go(func() {
-			found, moving, err := s.check(s.work, repair)
+			found, moving, err := s.check(work, repair)
 			if err != nil && s.work.Err() == nil {
 				s.log.Error("check", "error", err)
 			}
 			s.checks.end(s.now(), found, moving, err)
+			s.noteCheck(work, began)
 		})
 	}
 	return c.JSON(http.StatusAccepted, s.checks.view())
 }
 
+// noteCheck tells the audit of the check that has ended: that is where one learns of those before the last.
+func (s *Server) noteCheck(ctx context.Context, began time.Time) {
+	v := s.checks.view()
+	if s.work.Err() != nil {
+		return // the server stops, and so did the check
+	}
+	repaired := 0
+	for _, f := range v.Findings {
+		if f.Repaired {
+			repaired++
+		}
+	}
+	err := s.store.NoteCheck(ctx, store.CheckDone{
+		Failed: v.State == checkFailed, Folders: v.Looked.Folders, Files: v.Looked.Files, Bytes: v.Looked.Bytes, Differences: v.Total,
+		Repaired: repaired, InUse: len(v.InUse), Repair: v.Repair, Took: s.now().Sub(began),
+	})
+	if err != nil {
+		s.log.Warn("check", "what", "audit", "error", err)
+	}
+}
+
 func (s *Server) check(ctx context.Context, repair bool) (found, moving []davfs.Finding, err error) {
-	if found, err = findings(ctx, s.files, false); err != nil || len(found) == 0 {
+	if found, err = findings(ctx, s.files, false, s.checks.looked); err != nil || len(found) == 0 {
 		return found, nil, err
 	}
-	if found, moving, err = settled(ctx, s.checks.pause, s.files, found); err != nil || !repair {
+	if found, moving, err = settled(ctx, s.checks.pause, s.files, found, s.checks.looked); err != nil || !repair {
 		return found, moving, err
 	}
 	for i, f := range found {
@@ -232,7 +282,7 @@ func (s *Server) check(ctx context.Context, repair bool) (found, moving []davfs.
 
 // settled looks again at what differed: in folders that are in use a difference counts if it stays the
 // same, for those that are written to differ all the time. moving are the others.
-func settled(ctx context.Context, pause time.Duration, files *davfs.FS, before []davfs.Finding) (found, moving []davfs.Finding, err error) {
+func settled(ctx context.Context, pause time.Duration, files *davfs.FS, before []davfs.Finding, looked func(davfs.Looked)) (found, moving []davfs.Finding, err error) {
 	found, moving = []davfs.Finding{}, before
 	for range settleRounds {
 		select {
@@ -240,7 +290,7 @@ func settled(ctx context.Context, pause time.Duration, files *davfs.FS, before [
 			return nil, nil, ctx.Err()
 		case <-time.After(pause):
 		}
-		now, err := findings(ctx, files, false)
+		now, err := findings(ctx, files, false, looked)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -125,6 +126,7 @@ type AuditFilter struct {
 	ProjectID string
 	Action    string // or the beginning of one
 	Door      string
+	Text      string    // in any of an entry's texts, in any letter case
 	Since     time.Time // at this time or later
 	Until     time.Time // before
 }
@@ -136,7 +138,36 @@ func (f AuditFilter) matches(e Entry) bool {
 		folder = e.Folder == f.Folder || f.FolderID != "" && folder
 	}
 	return is(f.UserID, e.UserID) && is(f.UserName, e.UserName) && folder && is(f.ProjectID, e.ProjectID) &&
-		strings.HasPrefix(e.Action, f.Action) && is(f.Door, e.Door)
+		strings.HasPrefix(e.Action, f.Action) && is(f.Door, e.Door) && (f.Text == "" || e.contains(foldName(f.Text)))
+}
+
+// contains says whether one of an entry's texts has a folded one in it; of the detail, one of its values.
+func (e Entry) contains(folded string) bool {
+	in := func(text string) bool { return strings.Contains(foldName(text), folded) }
+	if in(e.Action) || in(e.UserName) || in(e.Folder) || in(e.Subject) || in(e.Address) || e.FolderID == folded || e.UserID == folded {
+		return true
+	}
+	var detail any
+	return json.Unmarshal(e.Detail, &detail) == nil && anyValue(detail, in)
+}
+
+// anyValue says whether a text of a JSON value is one that is looked for.
+func anyValue(v any, is func(string) bool) bool {
+	switch v := v.(type) {
+	case string:
+		return is(v)
+	case float64:
+		return is(strconv.FormatFloat(v, 'f', -1, 64))
+	case []any:
+		return slices.ContainsFunc(v, func(one any) bool { return anyValue(one, is) })
+	case map[string]any:
+		for _, one := range v {
+			if anyValue(one, is) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // bounds are the IDs between which the entries are.
@@ -314,6 +345,29 @@ func (s *Store) NoteFileChanges(ctx context.Context, all []FileChanges) error {
 			}
 		}
 		return nil
+	})
+}
+
+// CheckDone is a comparison of database and disk that has ended.
+type CheckDone struct {
+	Failed      bool
+	Repair      bool // it was to count again what differs
+	Folders     int  // that were looked at, with files of so many bytes
+	Files       int64
+	Bytes       int64
+	Differences int
+	Repaired    int
+	InUse       int // folders that changed all the time
+	Took        time.Duration
+}
+
+// NoteCheck tells the audit of it.
+func (s *Store) NoteCheck(ctx context.Context, c CheckDone) error {
+	return s.write(ctx, relaxed, func(t tx) error {
+		return t.note(ctx, event{action: "check.end", detail: map[string]any{
+			"failed": c.Failed, "repair": c.Repair, "folders": c.Folders, "files": c.Files, "bytes": c.Bytes,
+			"differences": c.Differences, "repaired": c.Repaired, "inUse": c.InUse, "seconds": c.Took.Round(time.Millisecond).Seconds(),
+		}})
 	})
 }
 

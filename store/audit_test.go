@@ -170,8 +170,17 @@ func TestAuditUsesIndexes(t *testing.T) {
 	explains(t, s, pruneAudit, []any{"g", 10}, "sqlite_autoindex_audit_1 (id<?)")
 	explains(t, s, selectUser+" "+usersWanted, []any{"a", "%x%", 10, 0}, "sqlite_autoindex_users_2 (name>?)")
 	explains(t, s, completeUser, []any{"a", "b", 10}, "users_folded (folded>? AND folded<?)")
-	explains(t, s, searchAllFolders, []any{"a", "", -1, "*", 10}, "sqlite_autoindex_folders_1 (id>?)")
-	explains(t, s, selectAllLocks, []any{"a", 0, 10}, "sqlite_autoindex_locks_1 (token>?)")
+	products, err := NewProducts(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for by, want := range map[FolderOrder]string{ByID: "sqlite_autoindex_folders_1", ByTitle: "folders_by_title"} {
+		for _, down := range []bool{false, true} {
+			query, args := FolderList{By: by, Down: down, Products: products}.statement("a", strings.Repeat("0", 32), 10)
+			explains(t, s, query, args, want)
+		}
+	}
+	explains(t, s, selectAllLocks, []any{"a", 0, 10, "", "", ""}, "sqlite_autoindex_locks_1 (token>?)")
 }
 
 // explains fails if a query sorts, or does not look things up as wanted.

@@ -15,6 +15,7 @@ type Lock struct {
 	OwnerXML string        // content of the owner element, well-formed by itself
 	UserID   string        // who made it
 	UserName string        // filled in by reads
+	Folder   string        // title of the folder, filled in by AllLocks
 	Timeout  time.Duration // as granted
 	Expires  time.Time
 	Created  time.Time
@@ -80,11 +81,33 @@ func (s *Store) DeleteLocks(ctx context.Context, tokens ...string) error {
 	})
 }
 
-const selectAllLocks = lockColumns + ` WHERE l.token > $1 AND l.expires > $2 ORDER BY l.token LIMIT $3`
+const selectAllLocks = `SELECT l.token, l.folder_id, l.path, l.infinite, l.shared, l.owner_xml, l.user_id,
+		COALESCE(u.name, ''), l.timeout, l.expires, l.created, f.title
+	FROM locks l LEFT JOIN users u ON u.id = l.user_id JOIN folders f ON f.id = l.folder_id
+	WHERE l.token > $1 AND l.expires > $2 AND ($4 = '' OR l.folder_id = $4)
+	AND ($5 = '' OR u.folded LIKE $6 ESCAPE '\' OR lower(l.path) LIKE $5 ESCAPE '\' OR lower(f.title) LIKE $5 ESCAPE '\' OR lower(l.owner_xml) LIKE $5 ESCAPE '\')
+	ORDER BY l.token LIMIT $3`
+
+// LockFilter says which locks are wanted; what is empty does not count.
+type LockFilter struct {
+	FolderID string
+	Query    string // in the path, the folder's title, the user's name or what the client says; of ASCII letters the case does not matter
+}
 
 // AllLocks returns at most limit locks of all folders that have not expired, ordered by token, whose tokens are behind after.
-func (s *Store) AllLocks(ctx context.Context, after string, limit int) ([]Lock, error) {
-	return collect[Lock](s.reads.QueryContext(ctx, selectAllLocks, after, micros(s.now()), limit))(scanLock)
+func (s *Store) AllLocks(ctx context.Context, w LockFilter, after string, limit int) ([]Lock, error) {
+	query, user := "", ""
+	if w.Query != "" {
+		query, user = like(lowerASCII(w.Query)), like(foldName(w.Query))
+	}
+	rows, err := s.reads.QueryContext(ctx, selectAllLocks, after, micros(s.now()), limit, w.FolderID, query, user)
+	return collect[Lock](rows, err)(func(r row) (l Lock, err error) {
+		var timeout int64
+		err = r.Scan(&l.Token, &l.FolderID, &l.Path, &l.Infinite, &l.Shared, &l.OwnerXML, &l.UserID,
+			&l.UserName, &timeout, scanTime{&l.Expires}, scanTime{&l.Created}, &l.Folder)
+		l.Timeout = time.Duration(timeout) * time.Microsecond
+		return l, err
+	})
 }
 
 // LockedFolders returns the IDs of the folders with locks that end after now, sorted.
