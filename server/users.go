@@ -434,6 +434,7 @@ type meJSON struct {
 	Admin      bool            `json:"admin"`
 	Credential credentialJSON  `json:"credential"`
 	Workspaces []workspaceJSON `json:"workspaces"`
+	Groups     []memberOfJSON  `json:"groups"`
 	Limits     *accountLimits  `json:"limits"`
 	Usage      *accountUsage   `json:"usage"`
 	Folders    folderCounts    `json:"folders"`
@@ -461,6 +462,13 @@ type workspaceJSON struct {
 	Role  store.Role `json:"role"`
 }
 
+// memberOfJSON is a group that the caller is in.
+type memberOfJSON struct {
+	ID      string `json:"id"`
+	Project string `json:"project"`
+	Title   string `json:"title"`
+}
+
 // folderCounts counts the folders that a caller sees.
 type folderCounts struct {
 	Own     int `json:"own"`
@@ -471,7 +479,7 @@ type folderCounts struct {
 // me tells a caller who it is. A token for some folders learns of nothing else (D30).
 func (s *Server) me(c echo.Context, p store.Principal) error {
 	ctx := c.Request().Context()
-	out := meJSON{ID: p.UserID, Name: p.UserName, Admin: p.Admin, Workspaces: []workspaceJSON{}, KeepDeleted: int64(time.Duration(s.cfg.KeepDeleted).Seconds())}
+	out := meJSON{ID: p.UserID, Name: p.UserName, Admin: p.Admin, Workspaces: []workspaceJSON{}, Groups: []memberOfJSON{}, KeepDeleted: int64(time.Duration(s.cfg.KeepDeleted).Seconds())}
 	var err error
 	if out.Credential, err = s.credential(c, p); err != nil {
 		return err
@@ -511,6 +519,13 @@ func (s *Server) me(c echo.Context, p store.Principal) error {
 	}
 	for _, m := range projects {
 		out.Workspaces = append(out.Workspaces, workspaceJSON{m.ID, m.Title, m.Role})
+	}
+	groups, err := s.store.GroupsOf(ctx, p.UserID, store.Range{Limit: 1000})
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		out.Groups = append(out.Groups, memberOfJSON{g.ID, g.ProjectID, g.Title})
 	}
 	return c.JSON(http.StatusOK, out)
 }

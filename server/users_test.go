@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -261,7 +262,9 @@ func TestD33_Me(t *testing.T) {
 	if err == nil {
 		err = h.store.SetMember(t.Context(), project.ID, ann.user.ID, store.RoleAdmin)
 	}
-	if err != nil {
+	group, groupErr := h.store.CreateGroup(t.Context(), project.ID, "Night shift")
+	_, othersErr := h.store.CreateGroup(t.Context(), project.ID, "Day shift")
+	if err = errors.Join(err, groupErr, othersErr, h.store.AddGroupMember(t.Context(), group.ID, ann.user.ID)); err != nil {
 		t.Fatal(err)
 	}
 	v := ann.wants(200, "GET", "/api/davit/me", "").json(t)
@@ -272,11 +275,14 @@ func TestD33_Me(t *testing.T) {
 	if all := v["workspaces"].([]any); len(all) != 2 || dig(all[1], "id") != project.ID || dig(all[1], "role") != "ADMIN" {
 		t.Errorf("workspaces %v", all)
 	}
+	if all := v["groups"].([]any); len(all) != 1 || dig(all[0], "id") != group.ID || dig(all[0], "project") != project.ID || dig(all[0], "title") != "Night shift" {
+		t.Errorf("groups %v", all)
+	}
 	narrow := &caller{house: h, user: ann.user, token: ann.newToken(id, true)}
 	v = narrow.wants(200, "GET", "/api/davit/me", "").json(t)
 	folders, _ := dig(v, "credential", "folders").([]any)
 	if len(folders) != 1 || dig(folders[0], "id") != id || dig(v, "credential", "whole") != false || dig(v, "credential", "readOnly") != true ||
-		v["email"] != nil || v["usage"] != nil || len(v["workspaces"].([]any)) != 0 {
+		v["email"] != nil || v["usage"] != nil || len(v["workspaces"].([]any)) != 0 || len(v["groups"].([]any)) != 0 {
 		t.Errorf("narrowed: %v", v)
 	}
 	// A signed request says that it is a key.

@@ -70,6 +70,12 @@ func (s *Store) Groups(ctx context.Context, projectID string, part Range) ([]Gro
 		projectID, part.Skip, part.limit()))(scanGroup)
 }
 
+// GroupsOf returns the groups that a user is in, ordered by project and title.
+func (s *Store) GroupsOf(ctx context.Context, userID string, part Range) ([]Group, error) {
+	return collect[Group](s.reads.QueryContext(ctx, selectGroup+` JOIN group_members me ON me.group_id = g.id AND me.user_id = $1
+		ORDER BY g.project_id, g.title LIMIT $3 OFFSET $2`, userID, part.Skip, part.limit()))(scanGroup)
+}
+
 // changeGroup runs fn, which is about userID or else about all members, for a group that is there, and notes
 // what fn did: nothing, if its action is "".
 func (s *Store) changeGroup(ctx context.Context, id, userID string, fn func(tx, Group) (event, error)) error {
