@@ -1,5 +1,5 @@
 // Requests to the APIs and to WebDAV, with the session's token, and their errors in one shape.
-import { accessToken, refresh } from "./session.ts";
+import { accessToken, keepFresh, refresh, sessionRound } from "./session.ts";
 import { t } from "./text.ts";
 
 /**
@@ -72,6 +72,15 @@ export async function request(method: string, path: string, opts: Options = {}):
       throw new Problem(0, "unreachable", t("errors.unreachable"));
     }
   };
+  // What one user asked for is not sent on when another has signed in meanwhile.
+  const asked = sessionRound();
+  const ours = () => {
+    if (asked !== sessionRound()) {
+      throw new DOMException("the session is another one", "AbortError");
+    }
+  };
+  await keepFresh();
+  ours();
   let res = await send();
   if (res.status === 401) {
     let again: boolean;
@@ -81,6 +90,7 @@ export async function request(method: string, path: string, opts: Options = {}):
       throw new Problem(0, "unreachable", t("errors.unreachable"));
     }
     if (again) {
+      ours();
       res = await send();
     }
   }

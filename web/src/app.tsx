@@ -4,7 +4,7 @@ import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { go, href, route } from "./route.ts";
 import { me, signOut, state } from "./session.ts";
-import { SignIn } from "./account/signin.tsx";
+import { Lost, SignIn } from "./account/signin.tsx";
 import { t, type TextKey } from "./text.ts";
 import { setTheme, theme, type Theme } from "./theme.ts";
 import { Dialogs } from "./ui/dialog.tsx";
@@ -33,7 +33,7 @@ const views: { [first: string]: () => Promise<{ default: View }> } = {
 export function App() {
   return (
     <>
-      {state.value === "starting" ? <Spinner /> : state.value === "out" ? <SignIn /> : <Frame />}
+      {state.value === "starting" ? <Spinner /> : state.value === "lost" ? <Lost /> : state.value === "out" ? <SignIn /> : <Frame />}
       <Dialogs />
       <OpenMenu />
       <Toasts />

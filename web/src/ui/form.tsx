@@ -78,7 +78,7 @@ export function CopyText({ label, text, secret }: { label: string; text: string;
     <div class="copytext" role="group" aria-label={label}>
       <pre tabIndex={0} aria-label={label}><code>{shown ? text : "•".repeat(24)}</code></pre>
       <div class="copytext-buttons">
-        {secret && <IconButton icon="info" label={shown ? t("common.hide") : t("common.show")} onClick={() => setShown(!shown)} />}
+        {secret && <IconButton icon={shown ? "eyeOff" : "eye"} label={shown ? t("common.hide") : t("common.show")} onClick={() => setShown(!shown)} />}
         <IconButton icon="copy" label={t("common.copy", { what: label })} onClick={() => void copy()} />
       </div>
     </div>
