@@ -288,12 +288,20 @@ func (s *Server) sessionsOf(c echo.Context, p store.Principal, userID string) ([
 	return list, nil
 }
 
-// endSessions ends all of the caller's sessions, or the one that the query names.
+// endSessions ends all of the caller's sessions, or all others than the one that asks, or the one that the query names.
 func (s *Server) endSessions(c echo.Context, p store.Principal) error {
 	if id := c.QueryParam("id"); id != "" {
 		return s.endOne(c, p, id)
 	}
-	if _, err := s.store.EndSessions(c.Request().Context(), p.UserID, ""); err != nil {
+	q := queryOf(c)
+	keep := ""
+	if q.word("others", "false", "true") == "true" {
+		keep = p.KeyID
+	}
+	if err := q.bad(); err != nil {
+		return err
+	}
+	if _, err := s.store.EndSessions(c.Request().Context(), p.UserID, keep); err != nil {
 		return hide404(err)
 	}
 	return c.JSON(http.StatusOK, struct{}{})

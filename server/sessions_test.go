@@ -376,9 +376,19 @@ func TestD34_SessionsEnd(t *testing.T) {
 		t.Errorf("the old password: %d", a.status)
 	}
 
-	// All at once, by herself.
+	// All others, then all at once, by herself.
 	ann.password = "better"
 	four := ann.signIn()
+	if a := h.bearer(four.access, "DELETE", "/auth/sessions?others=yes", ""); a.status != 400 {
+		t.Errorf("others=yes: %d %q", a.status, a.body)
+	}
+	wantDoors(t, "nothing has ended", h.doors(two.access), openDoors)
+	if a := h.bearer(four.access, "DELETE", "/auth/sessions?others=true", ""); a.status != 200 || a.body != "{}\n" {
+		t.Errorf("end others: %d %q", a.status, a.body)
+	}
+	wantDoors(t, "ended as another", h.doors(two.access), shutDoors)
+	wantDoors(t, "the one that ended the others", h.doors(four.access), openDoors)
+	two = ann.signIn()
 	if a := h.bearer(four.access, "DELETE", "/auth/sessions", ""); a.status != 200 || a.body != "{}\n" {
 		t.Errorf("end all: %d %q", a.status, a.body)
 	}
