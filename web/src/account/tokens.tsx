@@ -110,7 +110,7 @@ function Opens({ token, folders, options }: { token: Token; folders: readonly Fo
       <span class="quiet">
         {[
           token.readOnly ? t("account.readOnly") : "",
-          token.scopes === null ? t("account.everything") : token.scopes.map((s) => scopeWords(s, options)).join(", "),
+          token.scopes === null ? t(token.folders ? "account.everythingThere" : "account.everything") : token.scopes.map((s) => scopeWords(s, options)).join(", "),
           project === undefined ? "" : project === "" ? t("account.inOwn") : t("account.inProject", { project: visible(project) }),
         ].filter(Boolean).join(" · ")}
       </span>

@@ -100,6 +100,7 @@ export const account = {
   tokenReadOnly: "For reading only",
   readOnly: "read only",
   everything: "everything that you may do",
+  everythingThere: "all that you may do there",
   inOwn: "in your own workspace",
   inProject: "in the project {project}",
   scopeRead: "{what} (reading)",

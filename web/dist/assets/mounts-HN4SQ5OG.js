@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-Y6AHNN5J.js";import{m as o,n as t}from"./chunk-XFC7VPLQ.js";function p(r){return t(e,{title:o("people.sections.mounts"),children:null})}export{p as default};
