@@ -18,6 +18,19 @@ const (
 	LimitVolume    // the disk has no room; no limit that somebody set
 )
 
+// String is how answers name it.
+func (k LimitKind) String() string {
+	switch k {
+	case LimitFolderFiles:
+		return "folder-files"
+	case LimitWorkspace:
+		return "workspace"
+	case LimitVolume:
+		return "volume"
+	}
+	return "folder-bytes"
+}
+
 // LimitError says which limit refused a change and how much is missing (D13). It is a store.ErrQuota, or for the
 // volume a store.ErrNoSpace.
 type LimitError struct {

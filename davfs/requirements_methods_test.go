@@ -178,6 +178,8 @@ func TestSTA1_D13_QuotaBodies(t *testing.T) {
 	}
 	const limit = "limit of 1000 bytes is reached: 900 used, 0 reserved by running uploads, "
 	refused(limit+"101 more needed, 1 missing", "PUT", "/dav/Small/new", strings.Repeat("x", 101))
+	refused(`<E:limit xmlns:E="urn:davit:error" kind="folder-bytes" max="1000" used="900" reserved="0" needed="101" missing="1"/>`,
+		"PUT", "/dav/Small/new", strings.Repeat("x", 101))
 	refused(limit+"200 more needed, 100 missing", "PUT", "/dav/Small/f", strings.Repeat("x", 1100)) // a replacement needs the difference
 	refused(limit+"950 more needed, 850 missing", "COPY", "/dav/Home/big", "", "Destination: /dav/Small/big")
 	refused(limit+"950 more needed, 850 missing", "MOVE", "/dav/Home/big", "", "Destination: /dav/Small/big")

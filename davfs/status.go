@@ -3,6 +3,7 @@ package davfs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -165,7 +166,12 @@ func (h *Handler) fail(q *request, err error) {
 	}
 	b = append(b, `<E:text xmlns:E="urn:davit:error">`...)
 	b = appendText(b, s.Text)
-	b = append(b, "</E:text></D:error>\n"...)
+	b = append(b, "</E:text>"...)
+	if full := (*LimitError)(nil); errors.As(err, &full) {
+		b = fmt.Appendf(b, `<E:limit xmlns:E="urn:davit:error" kind="%s" max="%d" used="%d" reserved="%d" needed="%d" missing="%d"/>`,
+			full.Kind, full.Limit, full.Used, full.Reserved, full.Wanted, full.Missing())
+	}
+	b = append(b, "</D:error>\n"...)
 	writeXML(q, s.Status, b)
 }
 

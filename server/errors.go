@@ -39,6 +39,16 @@ type commonError struct {
 	ErrorCode *string `json:"errorCode"`
 }
 
+// missingJSON is the data of a problem that tells of a limit, in bytes or files.
+type missingJSON struct {
+	Limit    string `json:"limit"` // folder-bytes, folder-files, workspace, volume
+	Max      int64  `json:"max"`   // of a volume: what is free
+	Used     int64  `json:"used"`
+	Reserved int64  `json:"reserved"`
+	Needed   int64  `json:"needed"`
+	Missing  int64  `json:"missing"`
+}
+
 // A refusal is an error that a handler words itself, because a contract asks for something
 // that the shared errors do not say. Each contract takes the fields that it knows.
 type refusal struct {
@@ -455,8 +465,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Content-Type", "application/json; charset=UTF-8")
 	} else {
 		p := problem{Type: problemBase + kind, Title: title, Msg: msg, Detail: msg}
-		if own != nil {
+		full := (*davfs.LimitError)(nil)
+		switch {
+		case own != nil:
 			p.Data = own.data
+		case status == http.StatusInsufficientStorage && errors.As(err, &full):
+			p.Data = missingJSON{full.Kind.String(), full.Limit, full.Used, full.Reserved, full.Wanted, full.Missing()}
 		}
 		answer = p
 		h.Set("Content-Type", "application/problem+json")
