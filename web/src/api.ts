@@ -118,8 +118,18 @@ export function problemFrom(status: number, text: string, header: (name: string)
     message = body.why ?? body.msg ?? body.detail ?? body.title ?? "";
     data = body.data;
   } catch {
-    // WebDAV's errors are XML with a text for people in it, or plain text.
-    message = text.startsWith("<") ? (/<[^>]*responsedescription[^>]*>([^<]*)</.exec(text)?.[1] ?? "") : (text.split("\n")[0] ?? "").trim();
+    // WebDAV's errors are plain text, or XML with the condition, a text for people, and perhaps the numbers of a limit.
+    if (text.startsWith("<")) {
+      code = /<D:error[^>]*>\s*<D:([\w-]+)/.exec(text)?.[1] ?? "";
+      message = unescaped(/<(?:E:text|D:responsedescription)[^>]*>([^<]*)</.exec(text)?.[1] ?? "");
+      const limit = /<E:limit ([^>]*)\/>/.exec(text)?.[1];
+      if (limit !== undefined) {
+        const { kind, ...numbers } = Object.fromEntries([...limit.matchAll(/(\w+)="([^"]*)"/g)].map((m) => [m[1]!, m[2]!]));
+        data = { limit: kind, ...Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, Number(value)])) };
+      }
+    } else {
+      message = (text.split("\n")[0] ?? "").trim();
+    }
   }
   const retryAfter = Number(header("Retry-After") ?? 0) || 0;
   if (status === 429) {
@@ -129,6 +139,11 @@ export function problemFrom(status: number, text: string, header: (name: string)
   }
   return new Problem(status, code, message, retryAfter, data, header("X-Request-Id") ?? "", itemsDone);
 }
+
+const entities: { [name: string]: string } = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+const unescaped = (xml: string): string =>
+  xml.replace(/&(?:#x([\da-f]+)|#(\d+)|(\w+));/gi, (whole, hex?: string, dec?: string, name?: string) =>
+    name !== undefined ? (entities[name] ?? whole) : String.fromCodePoint(hex !== undefined ? parseInt(hex, 16) : Number(dec)));
 
 /** Sends a request and reads the JSON of its answer; undefined if that has no body. */
 export async function call<T>(method: string, path: string, opts: Options = {}): Promise<T> {

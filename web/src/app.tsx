@@ -12,6 +12,7 @@ import { Failure, Spinner, toastError, Toasts } from "./ui/feedback.tsx";
 import { Icon, type IconName } from "./ui/icon.tsx";
 import { MenuButton, OpenMenu } from "./ui/menu.tsx";
 import { visible } from "./format.ts";
+import { Uploads } from "./uploads/start.tsx";
 
 /** What a view is given: the steps of the place after its own. */
 export type ViewProps = { args: readonly string[] };
@@ -73,6 +74,7 @@ function Frame() {
       <main id="content" tabIndex={-1}>
         <CurrentView />
       </main>
+      <Uploads />
     </div>
   );
 }

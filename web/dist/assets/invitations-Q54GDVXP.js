@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-6USQLFVT.js";import{n as o,p as t}from"./chunk-XWIPZ5FQ.js";function e(i){return t(r,{title:o("nav.folders"),children:null})}export{e as default};
