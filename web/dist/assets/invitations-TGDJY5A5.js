@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-CQYTZTYQ.js";import{p as o,r as t}from"./chunk-GXTIAPMY.js";function e(i){return t(r,{title:o("nav.folders"),children:null})}export{e as default};
