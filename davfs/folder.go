@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -414,11 +415,18 @@ func (f *folder) changed(kind changeKind, name string) {
 // collectionETag is the entity tag of a directory: it changes with every change below
 // that goes through Davit, and with the directory itself (D14).
 func (f *folder) collectionETag(name string, i Info) string {
+	return string(f.appendCollectionETag(make([]byte, 0, 48), name, i))
+}
+
+func (f *folder) appendCollectionETag(b []byte, name string, i Info) []byte {
 	f.versionMu.Lock()
 	v, ok := f.versions[name]
 	if !ok {
 		v = f.forgotten
 	}
 	f.versionMu.Unlock()
-	return fmt.Sprintf(`"%x-%x-%x"`, i.Ino, uint64(f.opened.UnixNano()), v)
+	b = strconv.AppendUint(append(b, '"'), i.Ino, 16)
+	b = strconv.AppendUint(append(b, '-'), uint64(f.opened.UnixNano()), 16)
+	b = strconv.AppendUint(append(b, '-'), v, 16)
+	return append(b, '"')
 }

@@ -120,6 +120,9 @@ func etagListed(lines []string, etag string, exists, weak bool) bool {
 	return false
 }
 
+// ETagListed says whether the lines of an If-None-Match header name what is there with this ETag.
+func ETagListed(lines []string, etag string) bool { return etagListed(lines, etag, true, true) }
+
 // cutETag takes an entity tag, such as "x" or W/"x", off the front of s. If there
 // is none, rest is s.
 func cutETag(s string) (tag, rest string, ok bool) {

@@ -592,6 +592,31 @@ func (t *lockTable) near(name string) bool {
 	return covered || spot != nil
 }
 
+// in says which members of the collection at name have active locks of their own; all: one from above, or on
+// the collection, holds everything in it.
+func (t *lockTable) in(name string) (all bool, members map[string]bool) {
+	if t.held.Load() == 0 {
+		return false, nil
+	}
+	now := t.o.now()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	holds := func(h *heldLock) bool { return !h.pending && t.active(h, now) }
+	spot := t.eachCovering(name, func(h *heldLock) { all = all || h.Infinite && holds(h) })
+	if spot == nil {
+		return all, nil
+	}
+	for segment, child := range spot.children {
+		if slices.ContainsFunc(child.locks, holds) {
+			if members == nil {
+				members = make(map[string]bool)
+			}
+			members[segment] = true
+		}
+	}
+	return all, members
+}
+
 // find gives the spot of name, or nil.
 func (t *lockTable) find(name string) *lockSpot {
 	spot := &t.root

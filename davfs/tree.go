@@ -208,6 +208,20 @@ func (t *Tree) ETag(name string, i Info) string {
 	return i.ETag()
 }
 
+// AppendETag is ETag, appended to b.
+func (t *Tree) AppendETag(b []byte, name string, i Info) []byte {
+	if i.Dir {
+		return t.f.appendCollectionETag(b, name, i)
+	}
+	return i.appendETag(b)
+}
+
+// Locked says whether a lock holds the resource at name: one of its own, or one from above.
+func (t *Tree) Locked(name string) bool { return len(t.f.locks.covering(name)) > 0 }
+
+// LocksIn says which members of the collection at name have locks of their own; all: a lock holds it with everything in it.
+func (t *Tree) LocksIn(name string) (all bool, members map[string]bool) { return t.f.locks.in(name) }
+
 // Usage is what the folder holds at this moment.
 func (t *Tree) Usage() (Usage, error) { return t.f.usage() }
 

@@ -90,6 +90,12 @@ func rightsWords(r store.Rights) []string {
 	return strings.Split(r.String(), ",")
 }
 
+// errNoFolder is about a folder that the path names.
+var errNoFolder = &refusal{
+	status: http.StatusNotFound, kind: "vfolder-not-found", title: "No such virtual folder.",
+	why: "no folder with this ID is visible to you (for a title ask GET /api/davit/folders?title=)", err: fs.ErrNotExist,
+}
+
 // managed is a folder that somebody asks about as a managed thing, not for its files: administrators see all, deleted
 // ones included; others those that they see anywhere, and the deleted ones that they may bring back.
 type managed struct {
@@ -100,10 +106,9 @@ type managed struct {
 
 func (s *Server) managedFolder(c echo.Context, p store.Principal) (managed, error) {
 	ctx := c.Request().Context()
-	missing := &refusal{status: http.StatusNotFound, kind: "vfolder-not-found", title: "No such virtual folder.", why: "no folder with this ID is visible to you (for a title ask GET /api/davit/folders?title=)", err: fs.ErrNotExist}
 	id, ok := store.ParseID(c.Param("id"))
 	if !ok {
-		return managed{}, missing
+		return managed{}, errNoFolder
 	}
 	var m managed
 	switch mount, err := s.auth.Mount(ctx, p, id); {
@@ -114,7 +119,7 @@ func (s *Server) managedFolder(c echo.Context, p store.Principal) (managed, erro
 	}
 	f, err := s.store.Folder(ctx, id)
 	if errors.Is(err, fs.ErrNotExist) {
-		return m, missing
+		return m, errNoFolder
 	}
 	if err != nil {
 		return m, err
@@ -126,7 +131,7 @@ func (s *Server) managedFolder(c echo.Context, p store.Principal) (managed, erro
 			return m, err
 		}
 		if !mine {
-			return m, missing
+			return m, errNoFolder
 		}
 	}
 	return m, nil

@@ -41,6 +41,8 @@ func (s *Server) fileRoutes(e *echo.Echo) {
 	e.POST(filesPath+"/upload", s.as(s.createUploads))
 	e.POST(filesPath+"/download", s.scoped("files.download:read", s.createDownload))
 
+	e.GET("/api/davit/folders/:id/files", s.scoped("files.list:read", s.listDirectory))
+
 	e.POST(chunkedPath, s.public(s.receiveChunk))
 	e.GET(chunkedPath, s.public(s.showChunked))
 	e.DELETE(chunkedPath, s.public(s.dropChunked))

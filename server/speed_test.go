@@ -50,6 +50,26 @@ func (s *process) memory(field string) float64 {
 	return float64(kib) * 1024
 }
 
+// cpu is the processor time that the server has taken so far.
+func (s *process) cpu() time.Duration {
+	s.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	ticks := 0
+	for _, field := range fields[11:13] { // utime and stime, in hundredths of a second
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
 // Listings of 10,000 and 100,000 files, that are not in memory: until the first byte of the answer, until
 // its end, and how much memory the server took at most.
 func BenchmarkPER2_Listing(b *testing.B) {
@@ -239,4 +259,56 @@ func BenchmarkPER4_DurableUploads(b *testing.B) {
 	b.ReportMetric(many/one, "times-one-client")
 	b.ReportMetric(disk1/n, "syncs/s-by-1")
 	b.ReportMetric(disk/n, "syncs/s-by-64")
+}
+
+// A directory of 100,000 files for a page that shows it: the listing of the API, plain and packed, beside PROPFIND with the
+// four properties that say the same.
+func BenchmarkListing(b *testing.B) {
+	const count = 100_000
+	s := newProcess(b, "--default-max-files", "0")
+	folder := s.folder("Listing")
+	s.fillByHand(folder, "many", count)
+	dav, api := s.url+"/dav/"+folder+"/many/", s.url+"/api/davit/folders/"+folder+"/files?path=/many"
+	for _, c := range []struct{ name, method, url, body, accept string }{
+		{"propfind", "PROPFIND", dav, `<propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/></prop></propfind>`, "identity"},
+		{"listing", "GET", api, "", "identity"},
+		{"listing packed", "GET", api, "", "gzip"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var first, whole time.Duration
+			var size int64
+			cpu := s.cpu()
+			for range b.N {
+				time.Sleep(1100 * time.Millisecond) // PROPFIND keeps a listing for a second
+				r, err := http.NewRequest(c.method, c.url, strings.NewReader(c.body))
+				if err != nil {
+					b.Fatal(err)
+				}
+				r.SetBasicAuth("admin", adminPassword)
+				r.Header.Set("Depth", "1")
+				r.Header.Set("Accept-Encoding", c.accept)
+				start := time.Now()
+				a, err := http.DefaultTransport.RoundTrip(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				body := bufio.NewReader(a.Body)
+				if _, err := body.ReadByte(); err != nil {
+					b.Fatal(err)
+				}
+				first += time.Since(start)
+				size, err = io.Copy(io.Discard, body)
+				whole += time.Since(start)
+				a.Body.Close()
+				if err != nil || size < count*5 {
+					b.Fatalf("%d bytes, %v", size, err)
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(first.Seconds()*1000/float64(b.N), "ms-first-byte")
+			b.ReportMetric(whole.Seconds()*1000/float64(b.N), "ms-whole")
+			b.ReportMetric((s.cpu()-cpu).Seconds()*1000/float64(b.N), "ms-CPU")
+			b.ReportMetric(float64(size)/1e6, "MB")
+		})
+	}
 }
