@@ -28,6 +28,9 @@ func (s *Store) migrate(ctx context.Context) error {
 		if numbers[i], err = strconv.Atoi(number); err != nil {
 			return fmt.Errorf("migration %s: %w", name, err)
 		}
+		if i > 0 && numbers[i] == numbers[i-1] { // the second would never be applied
+			return fmt.Errorf("migrations %s and %s have the same number", names[i-1], name)
+		}
 	}
 	for done := false; !done; {
 		err := s.write(ctx, announced, func(t tx) error {
