@@ -193,6 +193,20 @@ func TestD33_Folders(t *testing.T) {
 	k.member.wants(200, "GET", "/api/davit/folders?title=m01", "", `"labels":{}`, `"inUse":false`)
 	k.member.wants(200, "GET", "/api/davit/folders?title=results", "", `"memberRights":["read","write"]`)
 
+	// What all members may is for who manages the folder.
+	results := "/api/davit/folders/" + k.folder
+	k.member.wants(403, "PATCH", results, `{"memberRights":[]}`, "right admin")
+	k.chief.wants(200, "PATCH", results, `{"memberRights":["read","write","remove"]}`, `"memberRights":["read","write","remove"]`)
+	k.member.wants(200, "GET", results, "", `"rights":["read","write","remove"]`)
+	k.chief.wants(200, "PATCH", results, `{"memberRights":[]}`, `"memberRights":[]`)
+	k.member.wants(404, "GET", results, "")
+	k.chief.wants(400, "PATCH", results, `{"memberRights":["admin"]}`, "memberRights[0]: must be")
+	k.chief.wants(403, "PATCH", results, `{"memberRights":["read"],"limits":{"maxBytes":1}}`, "administrator")
+	k.chief.wants(403, "PATCH", results, `{}`, "administrator")
+	k.owner.wants(400, "PATCH", "/api/davit/folders/"+k.shared, `{"memberRights":[]}`, "memberRights: the folder is of no project")
+	k.chief.wants(200, "PATCH", results, `{"memberRights":["write"]}`, `"memberRights":["read","write"]`)
+	k.member.wants(200, "GET", results, "", `"rights":["read","write"]`)
+
 	// Limits hold at once.
 	one := "/api/davit/folders/" + k.shared
 	v := k.root.wants(200, "PATCH", one, `{"limits":{"maxBytes":10,"maxFiles":null}}`).json(t)

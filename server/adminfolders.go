@@ -334,26 +334,41 @@ func (s *Server) again(c echo.Context, status int, m managed) error {
 	return s.showManaged(c, status, m)
 }
 
-// changeFolder changes limits: that is for administrators alone.
+// changeFolder changes limits, which is for administrators alone, and what the members of its project may, for
+// who manages the folder.
 func (s *Server) changeFolder(c echo.Context, p store.Principal) error {
 	m, err := s.managedFolder(c, p)
 	if err != nil {
-		return err
-	}
-	if err := administrator(p); err != nil {
 		return err
 	}
 	in, err := readObject(c)
 	if err != nil {
 		return err
 	}
+	ctx := c.Request().Context()
+	if !in.has("memberRights") || in.has("limits") {
+		if err := administrator(p); err != nil {
+			return err
+		}
+	}
+	if in.has("memberRights") {
+		if err := cmp.Or(m.needAdmin(), s.files.MayManage(ctx, m.Product, store.OpShare)); err != nil {
+			return err
+		}
+	}
+	memberRights, given := memberRightsIn(in, m.Folder)
 	var maxBytes, maxFiles *int64
 	limitsIn(in, map[string]**int64{"maxBytes": &maxBytes, "maxFiles": &maxFiles})
 	if err := in.bad(); err != nil {
 		return err
 	}
+	if given {
+		if err := s.store.SetFolderOptions(ctx, m.ID, nil, &memberRights); err != nil {
+			return err
+		}
+	}
 	if maxBytes == nil && maxFiles == nil {
-		return s.showManaged(c, http.StatusOK, m)
+		return s.again(c, http.StatusOK, m)
 	}
 	if maxBytes == nil {
 		maxBytes = &m.MaxBytes
@@ -364,11 +379,34 @@ func (s *Server) changeFolder(c echo.Context, p store.Principal) error {
 	if err := s.files.Products().Of(m.Product).CheckLimits(*maxBytes, *maxFiles); err != nil {
 		return &paramError{"limits", err.Error()}
 	}
-	if err := s.store.SetFolderLimits(c.Request().Context(), m.ID, *maxBytes, *maxFiles); err != nil {
+	if err := s.store.SetFolderLimits(ctx, m.ID, *maxBytes, *maxFiles); err != nil {
 		return err
 	}
 	s.reconcile(c)
 	return s.again(c, http.StatusOK, m)
+}
+
+// memberRightsIn reads what all members of a folder's project may do in it.
+func memberRightsIn(in *object, f store.Folder) (r store.Rights, given bool) {
+	if !in.has("memberRights") {
+		return 0, false
+	}
+	if f.ProjectID == "" {
+		in.refuse("memberRights", "the folder is of no project")
+	}
+	for i, word := range in.texts("memberRights") {
+		switch word {
+		case "read":
+			r |= store.Read
+		case "write":
+			r |= store.Read | store.Write
+		case "remove":
+			r |= store.Read | store.Remove
+		default:
+			in.refuse(fmt.Sprintf("memberRights[%d]", i), "must be read, write or remove")
+		}
+	}
+	return r, true
 }
 
 // reconcile lets the open folders know at once what was changed in the database. If it fails, it is tried again by follow.

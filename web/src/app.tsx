@@ -13,6 +13,7 @@ import { Icon, type IconName } from "./ui/icon.tsx";
 import { MenuButton, OpenMenu } from "./ui/menu.tsx";
 import { visible } from "./format.ts";
 import { Uploads } from "./uploads/start.tsx";
+import { pending } from "./folders/pending.ts";
 
 /** What a view is given: the steps of the place after its own. */
 export type ViewProps = { args: readonly string[] };
@@ -66,6 +67,9 @@ function Frame() {
             <a key={p.to} href={p.to} aria-current={p.first.includes(first) ? "page" : undefined}>
               <Icon name={p.icon} />
               <span>{t(p.label)}</span>
+              {p.label === "nav.folders" && pending.value > 0 && (
+                <span class="count" title={t("nav.pending", { n: pending.value })}>{pending.value}<span class="unseen"> {t("nav.pending", { n: pending.value })}</span></span>
+              )}
             </a>
           ))}
         </nav>

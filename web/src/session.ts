@@ -17,6 +17,8 @@ export type Me = {
   limits: { maxFolders: number | null; maxBytes: number | null; maxFiles: number | null } | null;
   usage: { folders: number; bytes: number; files: number } | null;
   folders: { own: number; project: number; shared: number };
+  /** For how many seconds a deleted folder can be restored; 0: not at all. */
+  keepDeleted: number;
 };
 
 /** starting: not known yet; lost: not known, for the server can't be reached; out: the sign-in form is shown; in: me is set. */

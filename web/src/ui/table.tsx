@@ -15,8 +15,20 @@ export type Column<Row> = {
 
 export type Sort = { by: string; down: boolean };
 
-/** The table; caption is its name. onSort is asked for another order, and the caller sorts. */
-export function Table<Row>({ caption, columns, rows, rowKey, sort, onSort }: { caption: string; columns: readonly Column<Row>[]; rows: readonly Row[]; rowKey: (row: Row) => string; sort?: Sort; onSort?: (sort: Sort) => void }) {
+type Props<Row> = {
+  /** The table's name. */
+  caption: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  rowKey: (row: Row) => string;
+  sort?: Sort;
+  /** Is asked for another order; the caller sorts. */
+  onSort?: (sort: Sort) => void;
+  /** Opens the menu of a row that was clicked with the other button; the row should have a button for it too. */
+  onRowMenu?: (row: Row, e: MouseEvent) => void;
+};
+
+export function Table<Row>({ caption, columns, rows, rowKey, sort, onSort, onRowMenu }: Props<Row>) {
   return (
     <table class="table">
       <caption class="unseen">{caption}</caption>
@@ -41,7 +53,19 @@ export function Table<Row>({ caption, columns, rows, rowKey, sort, onSort }: { c
       </thead>
       <tbody>
         {rows.map((row) => (
-          <tr key={rowKey(row)}>
+          <tr
+            key={rowKey(row)}
+            onContextMenu={
+              onRowMenu &&
+              ((e) => {
+                // Links and selected text keep the browser's own menu.
+                if (!e.shiftKey && !(e.target as Element).closest("a, input, select") && getSelection()?.isCollapsed !== false) {
+                  e.preventDefault();
+                  onRowMenu(row, e);
+                }
+              })
+            }
+          >
             {columns.map((c) => (
               <td key={c.id} class={c.end ? "end" : undefined} data-head={c.hideHead ? undefined : c.head}>{c.cell(row)}</td>
             ))}

@@ -17,6 +17,7 @@ export const common = {
     help: "Programming interface",
     licences: "Licences",
     signOut: "Sign out",
+    pending: { one: "{n} invitation waits for you", other: "{n} invitations wait for you" },
   },
   theme: {
     auto: "Colours of the system",
@@ -57,6 +58,7 @@ export const common = {
     hidePassword: "Hide: {what}",
     loading: "Loading …",
     messages: "Messages",
+    namesOffered: { one: "{n} name to choose from.", other: "{n} names to choose from." },
     never: "never",
     none: "none",
     retry: "Try again",

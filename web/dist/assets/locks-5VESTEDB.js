@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-PJW2UU7C.js";import{p as o,r as t}from"./chunk-JTYN236G.js";function p(r){return t(e,{title:o("people.sections.locks"),children:null})}export{p as default};

@@ -1,0 +1,141 @@
+// What the page knows of folders: as the server shows them, and what may be done with them.
+import { at, call, get, post } from "../api.ts";
+import { byName, visible } from "../format.ts";
+import { me, onEnd } from "../session.ts";
+import { t } from "../text.ts";
+
+export type Right = "read" | "write" | "remove" | "admin";
+
+/** A folder, as GET /api/davit/folders shows it. */
+export type Folder = {
+  id: string;
+  title: string;
+  /** null: it is of a project, or its owner is gone. */
+  owner: string | null;
+  project: { id: string; title: string } | null;
+  createdBy: string | null;
+  product: string;
+  rights: Right[];
+  /** Of all members of its project; null: it is of none. */
+  memberRights: Right[] | null;
+  labels: { [key: string]: string };
+  inUse: boolean;
+  limits: { maxBytes: number | null | "default"; maxFiles: number | null | "default" };
+  usage: { bytes: number; files: number; reserved?: number; available?: number; maxBytes: number | null; maxFiles: number | null };
+  created: string;
+  lastUsed: string | null;
+  scanned: string | null;
+  scanPending: boolean;
+  deleted: string | null;
+  purge: string | null;
+};
+
+type Page<T> = { items: T[]; next: string | null };
+
+/** All items of a list that the server gives page by page. */
+export async function readAll<T>(path: string, query: { [name: string]: string }, signal?: AbortSignal): Promise<T[]> {
+  const all: T[] = [];
+  for (let next: string | null = ""; next !== null; ) {
+    const page: Page<T> = await get<Page<T>>(path, { ...query, itemsPerPage: 1000, ...(next !== "" && { next }) }, signal);
+    all.push(...page.items);
+    next = page.next;
+  }
+  return all;
+}
+
+export const readFolder = (id: string, signal?: AbortSignal): Promise<Folder> => get<Folder>(at`/api/davit/folders/${id}`, {}, signal);
+
+export const can = (f: Folder, right: Right): boolean => f.rights.includes(right);
+
+/** own: a personal folder of who is signed in; project: of a project; shared: somebody else's. */
+export const kindOf = (f: Folder): "own" | "project" | "shared" => (f.project ? "project" : f.owner === me.value?.name ? "own" : "shared");
+
+/** Who has it: the title of a project, or a name; for sorting and searching. */
+export const holder = (f: Folder): string => f.project?.title ?? f.owner ?? "";
+
+/** What rights allow, in a word or two. */
+export function rightsText(f: { rights: readonly Right[] }): string {
+  const has = (r: Right) => f.rights.includes(r);
+  return t(has("admin") ? "folders.rights.admin" : has("remove") ? "folders.rights.edit" : has("write") ? "folders.rights.write" : has("read") ? "folders.rights.read" : "folders.rights.none");
+}
+
+/** A label as it is shown and chosen; the value may be empty. */
+export const labelText = (key: string, value: string): string => (value === "" ? visible(key) : t("folders.labels.text", { key: visible(key), value: visible(value) }));
+
+export const labelsOf = (f: Folder): [string, string][] => Object.entries(f.labels).sort(([a], [b]) => byName(a, b));
+
+/** Where new folders can be made: the user's own workspace has the ID "". */
+export const workspacesToMakeIn = (): { id: string; title: string }[] =>
+  (me.value?.workspaces ?? []).filter((w) => w.id === "" || w.role === "PI" || w.role === "ADMIN").map(({ id, title }) => ({ id, title }));
+
+/** A storage product, as GET /api/files/collections/retrieveProducts shows it. */
+export type Product = {
+  reference: { id: string; category: string; provider: string };
+  description: string;
+  maintenance: { description: string } | null;
+  collection: { aclModifiable: boolean; usersCanCreate: boolean; usersCanDelete: boolean; usersCanRename: boolean };
+};
+
+type Products = {
+  productsByProvider: {
+    [provider: string]: { product: { description: string }; support: { product: Product["reference"]; collection: Product["collection"]; maintenance: { description: string } | null } }[];
+  };
+};
+
+let products: Promise<Product[]> | undefined;
+
+/** The products of folders; they do not change while the server runs. */
+export function readProducts(): Promise<Product[]> {
+  products ??= get<Products>("/api/files/collections/retrieveProducts").then(
+    (all) =>
+      Object.values(all.productsByProvider)
+        .flat()
+        .map((p) => ({ reference: p.support.product, description: p.product.description, maintenance: p.support.maintenance, collection: p.support.collection })),
+    (e: unknown) => {
+      products = undefined;
+      throw e;
+    },
+  );
+  return products;
+}
+
+onEnd(() => {
+  products = undefined;
+});
+
+export type Entity = { type: "user"; username: string } | { type: "project_group"; projectId: string; group: string };
+export type Permission = "READ" | "EDIT";
+export type Grant = { entity: Entity; permissions: Permission[] };
+
+/** The access list of a folder that the caller sees. */
+export async function readGrants(id: string, signal?: AbortSignal): Promise<Grant[]> {
+  const c = await get<{ permissions: { others: Grant[] } }>("/api/files/collections/retrieve", { id, includeOthers: true }, signal);
+  return c.permissions.others;
+}
+
+/** Gives rights in place of what the same entity had, or takes them away for null. */
+export const setGrant = (id: string, entity: Entity, permission: Permission | null): Promise<unknown> =>
+  post("/api/files/collections/updateAcl", {
+    type: "bulk",
+    items: [permission === null ? { id, added: [], deleted: [entity] } : { id, added: [{ entity, permissions: permission === "EDIT" ? ["READ", "EDIT"] : ["READ"] }], deleted: [] }],
+  });
+
+export type Group = { id: string; project: string; title: string; members: number };
+export type Member = { user: string; role: "PI" | "ADMIN" | "USER" };
+
+/** The groups of a project that who is signed in is in. */
+export const readGroups = (project: string, signal?: AbortSignal): Promise<Group[]> => readAll<Group>(at`/api/davit/projects/${project}/groups`, {}, signal);
+
+/** Who works in a folder over WebDAV, as GET /api/davit/folders/{id}/uses tells. */
+export type Uses = {
+  inUse: boolean;
+  last: string | null;
+  uses: { user: string; agent: string; address: string | null; first: string; last: string; running: number; reads: number; writes: number }[];
+  locks: { path: string; user: string; shared: boolean; depth: string; created: string; expires: string }[];
+};
+
+export const readUses = (id: string, signal?: AbortSignal): Promise<Uses> => get<Uses>(at`/api/davit/folders/${id}/uses`, {}, signal);
+
+/** Sends a request in a workspace: "" is one's own. */
+export const inWorkspace = <T>(project: string, method: string, path: string, body: unknown): Promise<T> =>
+  call<T>(method, path, { body, ...(project !== "" && { headers: { Project: project } }) });
