@@ -1,9 +1,9 @@
 // How numbers, times and names are written.
-import { language } from "./text.ts";
+import { language, locale } from "./text.ts";
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-const short = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-const whole = new Intl.NumberFormat(language);
+const short = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const whole = new Intl.NumberFormat(locale);
 
 /** Bytes with a binary unit: 1536 is "1.5 KiB". */
 export function bytes(n: number): string {
@@ -39,8 +39,8 @@ export const count = (n: number): string => whole.format(n);
 /** A part of a whole, in percent. */
 export const percent = (part: number): string => `${Math.floor(part * 100)} %`;
 
-const dateTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
-const dateTimeLong = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
+const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const dateTimeLong = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" });
 
 /** A time as the APIs have it: ISO 8601, milliseconds since 1970, or none. */
 export type Moment = string | number | null | undefined;
@@ -48,7 +48,7 @@ export type Moment = string | number | null | undefined;
 export const date = (m: Moment): string => (m == null || m === "" ? "" : dateTime.format(new Date(m)));
 export const dateLong = (m: Moment): string => (m == null || m === "" ? "" : dateTimeLong.format(new Date(m)));
 
-const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
 /** How long ago, or in how long: "3 minutes ago", "in 2 days". */
 export function ago(m: Moment, now = Date.now()): string {

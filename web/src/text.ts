@@ -13,11 +13,14 @@ type Keys<T, P extends string = ""> = T extends string | Plural
 export type TextKey = Keys<typeof en>;
 export type Params = { [name: string]: string | number };
 
-/** The language of the texts, for the browser's formats as well. */
+/** The language of the texts. */
 export const language = "en";
 
+/** What numbers and times are written as: the texts' language, as it is used where the browser is at home. */
+export const locale = globalThis.navigator?.languages?.find((l) => l === language || l.startsWith(`${language}-`)) ?? language;
+
 const plurals = new Intl.PluralRules(language);
-const numbers = new Intl.NumberFormat(language);
+const numbers = new Intl.NumberFormat(locale);
 
 function form(key: string, n: string | number | undefined): string {
   let at: unknown = en;
