@@ -42,12 +42,15 @@ export async function readEarlier(): Promise<void> {
   if (!user) {
     return;
   }
+  const here = new Set(batches.map((b) => b.id)); // also those that end meanwhile
   const [server, kept] = await Promise.all([listOnServer(), memory.recall(user), askTabs()]);
   if (me.value?.id !== user) {
     return;
   }
   const byURL = new Map(server.map((s) => [s.url, s]));
-  const here = new Set([...batches.map((b) => b.id), ...elsewhere.value]);
+  for (const id of [...batches.map((b) => b.id), ...elsewhere.value]) {
+    here.add(id);
+  }
   const found: Earlier[] = [];
   for (const k of kept) {
     const { batch, done, urls } = k;

@@ -67,8 +67,11 @@ export async function keep(batch: Kept): Promise<void> {
 
 const whole = (batch: string) => IDBKeyRange.bound([batch], [batch, []]);
 
+const forgotten = new Set<string>();
+
 /** Forgets files that were added together. */
 export async function forget(batch: string): Promise<void> {
+  forgotten.add(batch);
   pending = pending.filter(([of]) => of !== batch);
   await write((of) => {
     of("batches").delete(batch);
@@ -130,7 +133,7 @@ export async function recall(user: string): Promise<{ batch: Kept; done: Set<num
       all(tx.objectStore("batches").getAll() as IDBRequest<Kept[]>),
       all(tx.objectStore("urls").getAll() as IDBRequest<KeptURL[]>),
     ]);
-    return await Promise.all(batches.filter((b) => b.user === user).map(async (batch) => {
+    return await Promise.all(batches.filter((b) => b.user === user && !forgotten.has(b.id)).map(async (batch) => {
       const keys = (await all(db.transaction("done").objectStore("done").getAllKeys(whole(batch.id)))) as [string, number][];
       return { batch, done: new Set(keys.map((k) => k[1])), urls: urls.filter((u) => u.batch === batch.id) };
     }));

@@ -3,7 +3,8 @@ import { useSignalEffect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { bytes } from "../format.ts";
-import { t } from "../text.ts";
+import { href } from "../route.ts";
+import { rich, t } from "../text.ts";
 import { Button, IconButton } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
 import { Alert, Progress } from "../ui/feedback.tsx";
@@ -15,6 +16,7 @@ import { EarlierUploads } from "./goon.tsx";
 import {
   bytesOf, cancel, clear, held, inState, nameOf, notes, offline, open, pause, pauseAll, reading, resume, resumeAll, retry, speed, type State, type Upload, uploads, version,
 } from "./queue.ts";
+import { placeOf } from "./place.ts";
 import { elsewhere } from "./tabs.ts";
 import { limitWords, type Trouble } from "./trouble.ts";
 
@@ -251,7 +253,18 @@ function Row({ u }: { u: Upload }) {
 
 function Counts() {
   const words = (["done", "skipped", "canceled"] as const).flatMap((s) => (inState(s) > 0 ? [t(`uploads.groups.${s}`, { n: inState(s) })] : []));
-  return words.length > 0 ? <p class="uploads-counts"><Icon name="check" />{words.join(" · ")}</p> : null;
+  if (words.length === 0) {
+    return null;
+  }
+  const targets = new Map(uploads().map(({ batch: { target } }) => [`${target.folder}/${target.path}`, target]));
+  return (
+    <div class="uploads-counts">
+      <p><Icon name="check" />{words.join(" · ")}</p>
+      {[...targets].slice(-3).map(([key, target]) => (
+        <a key={key} href={href(["files", target.folder, ...target.path.split("/").filter((s) => s !== "")])}>{rich("uploads.into", { place: <Name text={placeOf(target)} /> })}</a>
+      ))}
+    </div>
+  );
 }
 
 /** Tells screen readers of beginnings, ends and troubles, and of nothing between. */
