@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-Z2MS6DCO.js";import{p as o,r as t}from"./chunk-GLC7FKAU.js";function p(r){return t(e,{title:o("people.sections.projects"),children:null})}export{p as default};
