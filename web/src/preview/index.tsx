@@ -1,7 +1,152 @@
+// A file: what is in it, and the way to the files beside it. What users made is never a document of the page's origin:
+// pictures are in img elements, Markdown is sanitised, everything else is text or an honest "no preview".
+import { useEffect, useRef } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
+import { bytes, visible } from "../format.ts";
+import { useLoad } from "../load.ts";
+import { cameFrom, go, route } from "../route.ts";
 import { t } from "../text.ts";
-import { Page } from "../ui/page.tsx";
+import { Button, IconButton } from "../ui/button.tsx";
+import { Loaded, toastError } from "../ui/feedback.tsx";
+import { Name } from "../ui/name.tsx";
+import { Page, Time } from "../ui/page.tsx";
+import { ImageView } from "./image.tsx";
+import { kindOf } from "./kind.ts";
+import { MediaView } from "./media.tsx";
+import { davOf, directoryHref, download, nameOf, pathOf, sibling, siblings, stat, titleOf, viewHref, type File, type Place } from "./place.ts";
+import { TextView } from "./text.tsx";
+import { Unknown } from "./unknown.tsx";
 
-export default function Preview(_: ViewProps) {
-  return <Page title={t("nav.folders")}>{null}</Page>;
+export default function Preview({ args }: ViewProps) {
+  const [folder = "", ...rest] = args;
+  const steps = rest.flatMap((s) => s.split("/")).filter((s) => s !== "");
+  return <Viewer key={JSON.stringify([folder, ...steps])} place={{ folder, steps }} />;
+}
+
+function Viewer({ place }: { place: Place }) {
+  const file = useLoad((signal) => stat(place, signal), [davOf(place)]);
+  const title = useLoad((signal) => titleOf(place.folder, signal), [place.folder]);
+  const directory = place.steps.at(-2) ?? title.value ?? "";
+  const name = nameOf(place);
+  useEffect(() => {
+    if (file.value?.status.type === "DIRECTORY") {
+      go(directoryHref({ folder: place.folder, steps: [...place.steps, ""] }).replace(/\/$/, ""), true);
+    }
+  }, [file.value]);
+  return (
+    <Page
+      title={name}
+      heading={<Name text={name} />}
+      class="preview"
+      actions={
+        <>
+          <Neighbours place={place} />
+          <Button icon="download" onClick={() => void download(place).catch(toastError)}>{t("preview.download")}</Button>
+        </>
+      }
+    >
+      <div class="preview-about">
+        <a
+          href={directoryHref(place)}
+          onClick={(e) => {
+            e.preventDefault();
+            leave(place);
+          }}
+        >
+          {t("preview.back", { name: visible(directory) })}
+        </a>
+        {file.value && file.value.status.type === "FILE" && (
+          <span class="quiet">
+            {bytes(file.value.status.sizeInBytes ?? 0)} · <Time at={file.value.status.modifiedAt} />
+          </span>
+        )}
+      </div>
+      <Loaded of={file}>{(f) => (f.status.type === "FILE" ? <Content place={place} file={f} /> : null)}</Loaded>
+    </Page>
+  );
+}
+
+function Content({ place, file }: { place: Place; file: File }) {
+  const size = file.status.sizeInBytes ?? 0;
+  switch (kindOf(nameOf(place))) {
+    case "image":
+    case "svg":
+      return <ImageView place={place} size={size} />;
+    case "audio":
+      return <MediaView place={place} size={size} video={false} />;
+    case "video":
+      return <MediaView place={place} size={size} video />;
+    case "unknown":
+      return <Unknown place={place} size={size} />;
+    default:
+      return <TextView place={place} size={size} />;
+  }
+}
+
+// leave goes back to where the directory is listed: by the history if that is where one came from, so that it is found
+// as it was left.
+function leave(place: Place): void {
+  const to = directoryHref(place);
+  if (cameFrom().split("?")[0] === to) {
+    history.back();
+  } else {
+    go(to);
+  }
+}
+
+function Neighbours({ place }: { place: Place }) {
+  const sort = { sortBy: route.value.query.get("sortBy") ?? "", sortDirection: route.value.query.get("sortDirection") ?? "" };
+  const query = Object.fromEntries(Object.entries(sort).filter(([, v]) => v !== ""));
+  const list = useLoad((signal) => siblings(place, query, signal), [place.folder, pathOf({ ...place, steps: place.steps.slice(0, -1) })]);
+  const all = list.value ?? [];
+  const at = all.indexOf(nameOf(place));
+  const previous = at > 0 ? all[at - 1] : undefined;
+  const next = at >= 0 ? all[at + 1] : undefined;
+  const to = (name: string | undefined) => {
+    if (name !== undefined) {
+      const params = new URLSearchParams(query).toString();
+      go(viewHref(sibling(place, name)) + (params && `?${params}`), true);
+    }
+  };
+  const keys = useRef<(e: KeyboardEvent) => void>(() => {});
+  keys.current = (e) => {
+    if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || e.shiftKey || busyElsewhere(e)) {
+      return;
+    }
+    if (e.key === "Escape") {
+      leave(place);
+    } else if (e.key === "ArrowLeft" || e.key === "PageUp") {
+      to(previous);
+    } else if (e.key === "ArrowRight" || e.key === "PageDown") {
+      to(next);
+    } else {
+      return;
+    }
+    e.preventDefault();
+  };
+  useEffect(() => {
+    const listen = (e: KeyboardEvent) => keys.current(e);
+    document.addEventListener("keydown", listen);
+    return () => document.removeEventListener("keydown", listen);
+  }, []);
+  if (all.length < 2) {
+    return null;
+  }
+  return (
+    <div class="preview-neighbours" role="group" aria-label={t("preview.neighbours")}>
+      <IconButton icon="back" label={t("preview.previous")} disabled={previous === undefined} onClick={() => to(previous)} />
+      {at >= 0 && <span>{t("preview.position", { at: at + 1, n: all.length })}</span>}
+      <IconButton icon="chevron" label={t("preview.next")} disabled={next === undefined} onClick={() => to(next)} />
+    </div>
+  );
+}
+
+// busyElsewhere: the key belongs to a dialog, a menu, a field, or something that scrolls or plays by keys.
+function busyElsewhere(e: KeyboardEvent): boolean {
+  if (document.querySelector("dialog[open], .menu")) {
+    return true;
+  }
+  const on = e.target instanceof Element ? e.target : null;
+  const field = on?.closest("input, select, textarea, [data-keys]");
+  return e.key === "Escape" ? !!on?.closest("[data-editor]") : !!field;
 }
