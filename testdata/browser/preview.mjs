@@ -1,0 +1,197 @@
+// Looking at files and editing them.
+import { deflateSync } from "node:zlib";
+import { readFile } from "node:fs/promises";
+import { api, check, checkAxe, dav, equal, eventually, must, onDisk, scenario, server, shot, signIn, user } from "./harness.mjs";
+
+// Files, made here.
+
+const crcTable = Array.from({ length: 256 }, (_, n) => {
+  for (let k = 0; k < 8; k++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1;
+  return n >>> 0;
+});
+const crc = (b) => (b.reduce((c, v) => crcTable[(c ^ v) & 255] ^ (c >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0;
+
+function png(width, height, colour) {
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const around = Buffer.alloc(8);
+    around.writeUInt32BE(data.length, 0);
+    around.writeUInt32BE(crc(body), 4);
+    return Buffer.concat([around.subarray(0, 4), body, around.subarray(4)]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width, 0);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 2, 0, 0, 0], 8);
+  const row = Buffer.concat([Buffer.from([0]), Buffer.from(Array.from({ length: width }, () => colour).flat())]);
+  return Buffer.concat([
+    Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", head), chunk("IDAT", deflateSync(Buffer.concat(Array.from({ length: height }, () => row)))), chunk("IEND", Buffer.alloc(0)),
+  ]);
+}
+
+// A second of a tone, or more.
+function wav(seconds) {
+  const rate = 8000;
+  const data = Buffer.alloc(rate * seconds * 2);
+  for (let i = 0; i < data.length / 2; i++) data.writeInt16LE(Math.round(3000 * Math.sin(i / 3)), i * 2);
+  const head = Buffer.alloc(44);
+  head.write("RIFF", 0);
+  head.writeUInt32LE(36 + data.length, 4);
+  head.write("WAVEfmt ", 8);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20);
+  head.writeUInt16LE(1, 22);
+  head.writeUInt32LE(rate, 24);
+  head.writeUInt32LE(rate * 2, 28);
+  head.writeUInt16LE(2, 32);
+  head.writeUInt16LE(16, 34);
+  head.write("data", 36);
+  head.writeUInt32LE(data.length, 40);
+  return Buffer.concat([head, data]);
+}
+
+const view = (folder, ...steps) => "/#/view/" + [folder, ...steps].map(encodeURIComponent).join("/");
+const put = (who, folder, name, content, headers) => must(who, "PUT", `/dav/${folder}/${name.split("/").map(encodeURIComponent).join("/")}`, content, headers);
+
+// nothingRan fails if a file's script ran: each of them would set a mark, a cookie or the title.
+async function nothingRan(page) {
+  equal(await page.evaluate(() => ({ mark: window.pwned ?? null, cookie: /pwned/.test(document.cookie), title: /pwned/.test(document.title) })), { mark: null, cookie: false, title: false });
+}
+
+await scenario("pictures", async ({ context, requests }) => {
+  const ann = await user("pic-ann", { folders: ["photos"] });
+  const id = ann.folders.photos;
+  await put(ann, id, "a red one.png", png(640, 400, [200, 40, 40]));
+  await put(ann, id, "b.svg", `<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200" onload="parent.pwned=1;window.pwned=1"><rect width="300" height="200" fill="#28a"/><script>window.pwned = 1; document.cookie = "pwned=1"</script><image href="/api/davit/me"/><foreignObject><iframe xmlns="http://www.w3.org/1999/xhtml" src="javascript:top.pwned=1"/></foreignObject></svg>`);
+  await put(ann, id, "c.jpg", Buffer.from("this is no picture"));
+  const page = await signIn(context, ann.name, ann.password, view(id, "a red one.png"));
+  const picture = page.getByRole("img", { name: "a red one.png" });
+  await picture.waitFor();
+  await eventually("it is read", () => picture.evaluate((img) => img.complete && img.naturalWidth === 640));
+  check((await picture.getAttribute("src")).startsWith("blob:"), "not from memory");
+  await page.getByText("640 × 400 pixels").waitFor();
+  const fitted = await picture.evaluate((img) => img.clientWidth);
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  await eventually("it is larger", async () => (await picture.evaluate((img) => img.clientWidth)) > fitted);
+  await page.getByRole("button", { name: "100 %" }).click();
+  await eventually("it is as large as it is", async () => (await picture.evaluate((img) => img.clientWidth)) === 640);
+  await checkAxe(page);
+  await page.getByRole("button", { name: "Fit" }).click();
+  await shot(page, "picture");
+
+  await page.getByText("1 of 3").waitFor();
+  await page.locator("h1").focus();
+  await page.keyboard.press("ArrowRight");
+  await page.getByRole("heading", { name: "b.svg" }).waitFor();
+  const drawing = page.getByRole("img", { name: "b.svg" });
+  await eventually("it is drawn", () => drawing.evaluate((img) => img.complete && img.naturalWidth === 300));
+  await nothingRan(page);
+  equal(await page.locator("iframe, object, embed").count(), 0, "frames");
+  await page.keyboard.press("PageDown");
+  await page.getByRole("heading", { name: "c.jpg" }).waitFor();
+  await page.getByText("The browser can't read this picture").waitFor();
+  await checkAxe(page);
+  await shot(page, "broken-picture");
+  await page.getByRole("button", { name: "Previous file" }).click();
+  await page.getByRole("heading", { name: "b.svg" }).waitFor();
+  await page.keyboard.press("Escape");
+  await eventually("the directory", () => new URL(page.url()).hash === `#/files/${id}`);
+  check(!requests.some((r) => r.path === "/api/davit/me" && r.type === "image"), "the drawing asked the server for something");
+});
+
+await scenario("text of every kind", async ({ context, requests }) => {
+  const ann = await user("text-ann", { folders: ["texts"] });
+  const id = ann.folders.texts;
+  await put(ann, id, "hello.py", "import os\n\ndef hello(name):\n    # greets\n    return f'hello {name}'\n");
+  await put(ann, id, "utf16.txt", Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from("žluťoučký kůň", "utf16le")]));
+  await put(ann, id, "western.txt", Buffer.from("caf\xe9 cr\xe8me", "latin1"));
+  await put(ann, id, "page.html", `<!doctype html><meta http-equiv="refresh" content="0;url=https://evil.invalid/"><script>window.pwned = 1; document.cookie = "pwned=1"</script><h1>Not a heading</h1>`);
+  await put(ann, id, "not a text.txt", Buffer.from([0, 1, 2, 3, 0, 255, 254, 0]));
+  await put(ann, id, "nothing.txt", "");
+  await put(ann, id, "ar\u202Ekcehc.txt", "the name turns");
+  await put(ann, id, "x.zip", Buffer.from("PK\x03\x04"));
+  const line = (i) => `${String(i).padStart(7, "0")} the quick brown fox jumps over the lazy dog\r\n`;
+  const log = Array.from({ length: 102_000 }, (_, i) => line(i)).join("");
+  await put(ann, id, "server.log", log);
+
+  const page = await signIn(context, ann.name, ann.password, view(id, "hello.py"));
+  const code = (name) => page.getByRole("textbox", { name: `Content of ${name}` });
+  await code("hello.py").getByText("def hello(name):").waitFor();
+  await eventually("it has colours", () => code("hello.py").evaluate((el) => new Set([...el.querySelectorAll("span")].map((s) => getComputedStyle(s).color)).size > 2));
+  await checkAxe(page);
+  await shot(page, "code");
+
+  await page.goto(view(id, "utf16.txt"));
+  await code("utf16.txt").getByText("žluťoučký kůň").waitFor();
+  await page.goto(view(id, "western.txt"));
+  await code("western.txt").getByText("café crème").waitFor();
+  await page.getByText("This text is not UTF-8").waitFor();
+  await page.goto(view(id, "page.html"));
+  await code("page.html").getByText("Not a heading").waitFor();
+  equal(await page.getByRole("heading", { name: "Not a heading" }).count(), 0, "headings of a file");
+  await nothingRan(page);
+  await page.goto(view(id, "nothing.txt"));
+  await page.getByText("The file is empty.").waitFor();
+  await page.goto(view(id, "ar\u202Ekcehc.txt"));
+  await page.getByRole("heading", { name: "arU+202Ekcehc.txt" }).waitFor();
+  await page.getByText("the name turns").waitFor();
+  check((await page.title()).includes("ar⟨U+202E⟩kcehc.txt"), await page.title());
+
+  await page.goto(view(id, "not a text.txt"));
+  await page.getByText("The content of this file is not text").waitFor();
+  await checkAxe(page);
+  await shot(page, "binary");
+  await page.getByRole("button", { name: "Show it as text anyway" }).click();
+  await code("not a text.txt").waitFor();
+
+  await page.goto(view(id, "x.zip"));
+  await page.getByText("ZIP file, 4 B").waitFor();
+  const saved = page.waitForEvent("download");
+  await page.getByRole("main").getByRole("button", { name: "Download" }).first().click();
+  equal((await saved).suggestedFilename(), "x.zip");
+
+  const before = requests.length;
+  await page.goto(view(id, "server.log"));
+  await code("server.log").getByText("0000000 the quick").waitFor();
+  await page.getByText("Shown: 1 MiB of").waitFor();
+  const read = await code("server.log").evaluate((el) => el.textContent.length);
+  check(read < 200_000, `the page holds ${read} characters: all lines are in it`);
+  await page.getByRole("button", { name: "Show more" }).click();
+  await page.getByText("Shown: 2 MiB of").waitFor();
+  await code("server.log").focus();
+  await page.keyboard.press("Control+f");
+  await page.getByRole("textbox", { name: "Find" }).fill("0040000 the");
+  await page.keyboard.press("Enter");
+  await code("server.log").getByText("0040000 the quick").waitFor();
+  await checkAxe(page);
+  await shot(page, "log");
+  equal(requests.slice(before).filter((r) => r.path.endsWith("server.log") && r.path.startsWith("/dav/")).length, 2, "requests for the log");
+});
+
+await scenario("sound", async ({ context }) => {
+  const ann = await user("sound-ann", { folders: ["sounds"] });
+  const id = ann.folders.sounds;
+  await put(ann, id, "tone.wav", wav(120));
+  await put(ann, id, "noise.mp3", Buffer.alloc(5000, 7));
+  const answers = [];
+  let expired = false;
+  await context.route("**/api/davit/download?*", async (route) => {
+    if (expired && route.request().url().includes(expired)) return route.fulfill({ status: 404, body: "expired" });
+    return route.continue();
+  });
+  context.on("response", (r) => {
+    if (r.url().includes("/api/davit/download")) answers.push({ status: r.status(), range: r.request().headers().range, url: r.url() });
+  });
+  const page = await signIn(context, ann.name, ann.password, view(id, "tone.wav"));
+  const player = page.getByLabel("tone.wav");
+  await eventually("it knows how long it is", () => player.evaluate((el) => Math.round(el.duration) === 120));
+  await checkAxe(page);
+  await shot(page, "sound");
+  await eventually("answers", () => answers.length > 0);
+  check(answers.every((a) => a.status === 206 && /^bytes=\d+-/.test(a.range)), JSON.stringify(answers));
+  await player.evaluate((el) => { el.currentTime = 100; });
+  await eventually("it is there", () => player.evaluate((el) => !el.seeking && el.currentTime >= 100));
+  await page.goto(view(id, "noise.mp3"));
+  await page.getByText("The browser can't play this file").waitFor();
+  await checkAxe(page);
+});

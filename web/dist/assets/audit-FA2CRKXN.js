@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-IFYTCFXQ.js";import{o as t,q as o}from"./chunk-7AGDLMBU.js";import"./chunk-SQE76S5B.js";function p(i){return o(e,{title:t("people.sections.audit"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-IFYTCFXQ.js";import{o as e,q as o}from"./chunk-7AGDLMBU.js";import"./chunk-SQE76S5B.js";function p(r){return o(t,{title:e("people.sections.check"),children:null})}export{p as default};

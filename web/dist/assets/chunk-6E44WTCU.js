@@ -1,1 +1,0 @@
-import{q as t,z as n}from"./chunk-7AGDLMBU.js";function o({text:e,class:a}){return t("bdi",{class:a?`name ${a}`:"name",children:n(e).map((s,c)=>s.code?t("span",{class:"codepoint",children:s.text},c):s.text)})}export{o as a};

@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-IFYTCFXQ.js";import{o,q as e}from"./chunk-7AGDLMBU.js";import"./chunk-SQE76S5B.js";function t(p){return e(r,{title:o("people.sections.folders"),children:null})}export{t as default};

@@ -1,1 +1,0 @@
-import{a as p}from"./chunk-IFYTCFXQ.js";import{o,q as t}from"./chunk-7AGDLMBU.js";import"./chunk-SQE76S5B.js";function r(e){return t(p,{title:o("people.sections.products"),children:null})}export{r as default};

@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-IFYTCFXQ.js";import{o,q as t}from"./chunk-7AGDLMBU.js";import"./chunk-SQE76S5B.js";function p(r){return t(e,{title:o("people.sections.projects"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-IFYTCFXQ.js";import{o as e,q as o}from"./chunk-7AGDLMBU.js";import"./chunk-SQE76S5B.js";function t(p){return o(r,{title:e("people.sections.users"),children:null})}export{t as default};
