@@ -52,7 +52,11 @@ const built = (entry) => {
   if (!found) throw new Error(`nothing was built from ${entry}`);
   return path.relative(out, found[0]);
 };
+// What the script imports at once is named too, so that browsers need not read it first.
+const script = made.metafile.outputs[`${out}/${built("src/main.tsx")}`];
+const preloads = script.imports.filter((i) => i.kind === "import-statement").map((i) => `<link rel="modulepreload" href="/${path.relative(out, i.path)}">`);
 const page = (await readFile("src/index.html", "utf8"))
+  .replace("PRELOADS", preloads.join("\n"))
   .replace("SCRIPT", `/${built("src/main.tsx")}`)
   .replace("STYLE", `/${built("src/styles/main.css")}`);
 await writeFile(`${out}/index.html`, page);

@@ -70,7 +70,7 @@ const open = () =>
  *   faults     what has gone wrong beside, so far: texts
  *   requests   all that was asked of the server: {method, path, type, page}
  */
-export async function scenario(name, fn, { timeout = 90_000 } = {}) {
+export async function scenario(name, fn, { timeout = 180_000 } = {}) {
   if (!wanted.test(name.replaceAll(" ", "_"))) return;
   ran++;
   tell({ begin: name });
@@ -113,7 +113,7 @@ async function watched(s, options) {
   const context = await browser.newContext({
     baseURL: server, viewport: { width: 1280, height: 800 }, reducedMotion: "reduce", locale: "en-GB", timezoneId: "UTC", acceptDownloads: true, ...options,
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   s.contexts.push(context);
   const fault = (text) => s.faults.push(text);
   context.on("request", (r) => {
@@ -166,7 +166,7 @@ async function pictures(s) {
   const dir = process.env.DAVIT_TEST_FAILURES;
   let text = "";
   for (const p of s.contexts.flatMap((c) => c.pages())) {
-    if (!dir || p.isClosed()) continue;
+    if (!dir || p.isClosed() || p.url() === "about:blank") continue;
     const file = path.join(dir, `${area}-${s.name.replace(/[^a-z0-9]+/gi, "-").slice(0, 80)}${text === "" ? "" : "-" + text.length}.png`);
     try {
       await mkdir(dir, { recursive: true });
@@ -360,7 +360,7 @@ export async function shot(page, name) {
 }
 
 /** Asks until ask gives something true, and gives that; for effects that are looked at through another door. */
-export async function eventually(what, ask, limit = 15_000) {
+export async function eventually(what, ask, limit = 30_000) {
   for (const end = Date.now() + limit; ; ) {
     const got = await ask();
     if (got) return got;
