@@ -1,0 +1,1 @@
+export const en = { open: "Open what is here" };
