@@ -14,7 +14,7 @@ import { ask, label } from "./conflict.tsx";
 import { earlier, type Earlier, readEarlier, remarks } from "./earlier.ts";
 import { EarlierUploads } from "./goon.tsx";
 import {
-  bytesOf, cancel, clear, held, inState, nameOf, notes, offline, open, pause, pauseAll, reading, resume, resumeAll, retry, speed, type State, type Upload, uploads, version,
+  bytesOf, cancel, clear, held, inState, nameOf, notes, offline, open, pause, pauseAll, reading, resume, resumeAll, retry, speed, type State, type Upload, uploads,
 } from "./queue.ts";
 import { placeOf } from "./place.ts";
 import { elsewhere } from "./tabs.ts";
@@ -24,7 +24,6 @@ export default function Panel() {
   const [collapsed, setCollapsed] = useState(false);
   const [hidden, setHidden] = useState<readonly Earlier[]>([]);
   const panel = useRef<HTMLElement>(null);
-  void version.value;
   const going = open();
   const all = uploads();
   const before = earlier.value.filter((e) => !hidden.includes(e));
@@ -271,7 +270,6 @@ function Counts() {
 function Announcements() {
   const [text, setText] = useState("");
   const was = useRef({ open: 0, done: 0, failed: new Set<string>(), offline: false, held: false, asking: 0 });
-  void version.value;
   const now = { open: open(), done: inState("done"), offline: offline.value, held: held.value, asking: inState("asking") };
   useEffect(() => {
     const before = was.current;

@@ -3,7 +3,7 @@
 //
 // Uploads are plain objects that change; who shows them reads version, which changes with them, a few times a
 // second at most.
-import { effect, signal } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 import { aborted, Problem } from "../api.ts";
 import { visible } from "../format.ts";
 import { endedWhy, me, onEnd, state as session } from "../session.ts";
@@ -102,12 +102,23 @@ let last = 0;
 const parallel = 4;
 let running = 0;
 
+const many = (s: State): number => numbers.get(s) ?? 0;
+const left = (): number => many("waiting") + many("running") + many("paused") + many("asking");
+
+/** What a component reads of these it is drawn again for. */
+function read<T>(value: () => T): T {
+  void version.value;
+  return value();
+}
+
 /** All uploads of the list. */
-export const uploads = (): readonly Upload[] => everyone;
+export const uploads = (): readonly Upload[] => read(() => everyone);
 /** How many are in a state. */
-export const inState = (s: State): number => numbers.get(s) ?? 0;
+export const inState = (s: State): number => read(() => many(s));
 /** How many are not at their end. */
-export const open = (): number => inState("waiting") + inState("running") + inState("paused") + inState("asking");
+export const open = (): number => read(left);
+/** Bytes of what is at its end or on its way, and of all of it. */
+export const bytesOf = (): { sent: number; total: number; left: number } => read(sumUp);
 /** The name that it gets, below the target. */
 export const nameOf = (u: Upload): string => (u.number === 0 ? u.path : numbered(u.path, u.number));
 /** The name of the file that it becomes, in its folder. */
@@ -144,8 +155,8 @@ function set(u: Upload, to: State): void {
   if (u.state === to) {
     return;
   }
-  numbers.set(u.state, inState(u.state) - 1);
-  numbers.set(to, inState(to) + 1);
+  numbers.set(u.state, many(u.state) - 1);
+  numbers.set(to, many(to) + 1);
   u.batch.open += Number(isOpen(to)) - Number(isOpen(u.state));
   u.batch.failed += Number(to === "failed") - Number(u.state === "failed");
   u.state = to;
@@ -160,7 +171,7 @@ function set(u: Upload, to: State): void {
 const ask = (e: BeforeUnloadEvent): void => e.preventDefault();
 let warns = false;
 function warn(): void {
-  const should = open() > 0;
+  const should = left() > 0;
   if (should !== warns) {
     warns = should;
     (should ? addEventListener : removeEventListener)("beforeunload", ask as EventListener);
@@ -188,7 +199,7 @@ export function add(target: Target, found: Collected, earlier?: Earlier): void {
     return;
   }
   notes.value = news;
-  if (open() === 0) {
+  if (left() === 0) {
     speed.value = 0;
     samples = [];
   }
@@ -200,7 +211,7 @@ export function add(target: Target, found: Collected, earlier?: Earlier): void {
   batches.push(batch);
   for (const [i, { path, file }] of found.files.entries()) {
     const u: Upload = { id: ++last, batch, path, file, index: earlier?.index.get(path) ?? i, state: "waiting", sent: 0, url: earlier?.urls.get(path), number: 0, lost: 0 };
-    numbers.set("waiting", inState("waiting") + 1);
+    numbers.set("waiting", many("waiting") + 1);
     batch.uploads.push(u);
     batch.open++;
     everyone.push(u);
@@ -490,7 +501,7 @@ async function probe(after: number): Promise<void> {
 
 addEventListener("online", () => awake());
 addEventListener("offline", () => {
-  if (open() > 0) {
+  if (left() > 0) {
     void answering(new Passing(0, false));
   }
 });
@@ -704,13 +715,12 @@ function count(): void {
     numbers.set(s, 0);
   }
   for (const u of everyone) {
-    numbers.set(u.state, inState(u.state) + 1);
+    numbers.set(u.state, many(u.state) + 1);
   }
   warn();
 }
 
-/** Bytes of what is at its end or on its way, and of all of it. */
-export function bytesOf(): { sent: number; total: number; left: number } {
+function sumUp(): { sent: number; total: number; left: number } {
   let sent = 0;
   let total = 0;
   let left = 0;
@@ -739,7 +749,7 @@ function watch(): void {
   if (running > 0 && watching === undefined) {
     samples = [];
     watching = setInterval(() => {
-      const { sent } = bytesOf();
+      const { sent } = sumUp();
       const now = performance.now();
       samples = [...samples.filter((s) => now - s.at < 8000), { at: now, sent }];
       const first = samples[0]!;
@@ -790,9 +800,6 @@ effect(() => {
   if (session.value !== "in" || owner === "") {
     return;
   }
-  if (me.value?.id === owner) {
-    pump();
-  } else {
-    dropAll();
-  }
+  const same = me.value?.id === owner;
+  untracked(same ? pump : dropAll);
 });
