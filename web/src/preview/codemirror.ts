@@ -91,7 +91,6 @@ export type Options = {
   wrap: boolean;
   /** Without it the text can't be changed. */
   onChange?: () => void;
-  onSave?: () => void;
   /** \r is an ordinary character: a file of mixed line endings is kept as it is. */
   mixed?: boolean;
   /** Shows how text differs from this one. */
@@ -123,7 +122,7 @@ export function show(host: HTMLElement, o: Options): Shown {
   if (writable) {
     extensions.push(
       history(), drawSelection(), dropCursor(), indentOnInput(), highlightActiveLine(), highlightActiveLineGutter(),
-      keymap.of([{ key: "Mod-s", preventDefault: true, run: () => (o.onSave?.(), true) }, ...searchKeymap, ...historyKeymap, ...foldKeymap, indentWithTab, ...defaultKeymap]),
+      keymap.of([...searchKeymap, ...historyKeymap, ...foldKeymap, indentWithTab, ...defaultKeymap]),
       EditorView.updateListener.of((u) => {
         if (u.docChanged) {
           o.onChange?.();

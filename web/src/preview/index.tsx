@@ -1,20 +1,23 @@
 // A file: what is in it, and the way to the files beside it. What users made is never a document of the page's origin:
 // pictures are in img elements, Markdown is sanitised, everything else is text or an honest "no preview".
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
 import { bytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { cameFrom, go, route } from "../route.ts";
 import { t } from "../text.ts";
 import { Button, IconButton } from "../ui/button.tsx";
-import { Loaded, toastError } from "../ui/feedback.tsx";
+import { Alert, Loaded, toastError } from "../ui/feedback.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { ImageView } from "./image.tsx";
-import { kindOf } from "./kind.ts";
+import { pretty } from "./json.ts";
+import { extension, kindOf } from "./kind.ts";
+import { Later } from "./later.tsx";
 import { MediaView } from "./media.tsx";
 import { davOf, directoryHref, download, nameOf, pathOf, sibling, siblings, stat, titleOf, viewHref, type File, type Place } from "./place.ts";
-import { TextView } from "./text.tsx";
+import { Code, portion, TextView } from "./text.tsx";
+import { CSV } from "./table.tsx";
 import { Unknown } from "./unknown.tsx";
 
 export default function Preview({ args }: ViewProps) {
@@ -24,7 +27,10 @@ export default function Preview({ args }: ViewProps) {
 }
 
 function Viewer({ place }: { place: Place }) {
-  const file = useLoad((signal) => stat(place, signal), [davOf(place)]);
+  const query = route.value.query;
+  const fresh = query.has("new");
+  // Read again after editing.
+  const file = useLoad(async (signal) => (fresh ? undefined : await stat(place, signal)), [davOf(place), fresh || query.has("edit")]);
   const title = useLoad((signal) => titleOf(place.folder, signal), [place.folder]);
   const directory = place.steps.at(-2) ?? title.value ?? "";
   const name = nameOf(place);
@@ -33,6 +39,15 @@ function Viewer({ place }: { place: Place }) {
       go(directoryHref({ folder: place.folder, steps: [...place.steps, ""] }).replace(/\/$/, ""), true);
     }
   }, [file.value]);
+  const size = file.value?.status.sizeInBytes ?? 0;
+  const editable = file.value?.permissions.myself.some((p) => p === "EDIT" || p === "ADMIN") === true && size <= portion && ["text", "markdown", "table", "svg"].includes(kindOf(name));
+  const [began] = useState(fresh); // the file is made while it is edited
+  const editing = began ? fresh || query.has("edit") : query.has("edit") && editable;
+  const content = editing ? (
+    <Later load={async () => (await import("./editor.tsx")).EditView} props={{ place, size, fresh }} />
+  ) : (
+    <Loaded of={file}>{(f) => (f?.status.type === "FILE" ? <Content place={place} file={f} /> : null)}</Loaded>
+  );
   return (
     <Page
       title={name}
@@ -41,7 +56,8 @@ function Viewer({ place }: { place: Place }) {
       actions={
         <>
           <Neighbours place={place} />
-          <Button icon="download" onClick={() => void download(place).catch(toastError)}>{t("preview.download")}</Button>
+          {editable && !editing && <Button icon="edit" onClick={() => go(viewHref(place) + "?edit=1", true)}>{t("preview.edit")}</Button>}
+          {!fresh && <Button icon="download" onClick={() => void download(place).catch(toastError)}>{t("preview.download")}</Button>}
         </>
       }
     >
@@ -61,7 +77,7 @@ function Viewer({ place }: { place: Place }) {
           </span>
         )}
       </div>
-      <Loaded of={file}>{(f) => (f.status.type === "FILE" ? <Content place={place} file={f} /> : null)}</Loaded>
+      {content}
     </Page>
   );
 }
@@ -76,11 +92,37 @@ function Content({ place, file }: { place: Place; file: File }) {
       return <MediaView place={place} size={size} video={false} />;
     case "video":
       return <MediaView place={place} size={size} video />;
+    case "pdf":
+      return <Later load={async () => (await import("./pdf.tsx")).PDFView} props={{ place, size }} />;
     case "unknown":
       return <Unknown place={place} size={size} />;
+    case "markdown":
+      return (
+        <TextView
+          place={place}
+          size={size}
+          formatted={{ label: t("preview.text.rendered"), show: (text) => <Later load={async () => (await import("./markdown.tsx")).Markdown} props={{ place, text }} /> }}
+        />
+      );
+    case "table":
+      return <TextView place={place} size={size} formatted={{ label: t("preview.text.table"), show: (text) => <CSV place={place} text={text} /> }} />;
     default:
-      return <TextView place={place} size={size} />;
+      return extension(nameOf(place)) === "json" ? (
+        <TextView place={place} size={size} formatted={{ label: t("preview.text.formatted"), show: (text) => <PrettyJSON place={place} text={text} /> }} />
+      ) : (
+        <TextView place={place} size={size} />
+      );
   }
+}
+
+function PrettyJSON({ place, text }: { place: Place; text: string }) {
+  const better = pretty(text);
+  return (
+    <>
+      {better === undefined && <Alert>{t("preview.json.invalid")}</Alert>}
+      <Code label={t("preview.text.label", { name: visible(nameOf(place)) })} filename={nameOf(place)} text={better ?? text} />
+    </>
+  );
 }
 
 // leave goes back to where the directory is listed: by the history if that is where one came from, so that it is found

@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-CIJZ336L.js";import{n as o}from"./chunk-YZEPTHDG.js";import{c as t}from"./chunk-N4FUJJNG.js";import"./chunk-SQE76S5B.js";function p(i){return o(e,{title:t("people.sections.audit"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-CIJZ336L.js";import{n as o}from"./chunk-YZEPTHDG.js";import{c as e}from"./chunk-N4FUJJNG.js";import"./chunk-SQE76S5B.js";function p(r){return o(t,{title:e("people.sections.check"),children:null})}export{p as default};

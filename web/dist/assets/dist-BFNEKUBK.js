@@ -1,1 +1,0 @@
-import{a,b,c,d}from"./chunk-K23ZKVTX.js";import"./chunk-UA4GSPIX.js";import"./chunk-OVWMSO73.js";import"./chunk-SQE76S5B.js";export{d as css,b as cssCompletionSource,c as cssLanguage,a as defineCSSCompletionSource};

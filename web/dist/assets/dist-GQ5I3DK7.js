@@ -1,0 +1,1 @@
+import{a,b,c,d}from"./chunk-K23ZKVTX.js";import"./chunk-UA4GSPIX.js";import"./chunk-OVWMSO73.js";import"./chunk-OOJM4CTU.js";export{d as css,b as cssCompletionSource,c as cssLanguage,a as defineCSSCompletionSource};

@@ -1,0 +1,1 @@
+import{a,b,c,d,e}from"./chunk-HU5FBLUW.js";import"./chunk-K23ZKVTX.js";import"./chunk-FYH7NFS4.js";import"./chunk-ZT4YA7NC.js";import"./chunk-UA4GSPIX.js";import"./chunk-OVWMSO73.js";import"./chunk-OOJM4CTU.js";export{e as autoCloseTags,d as html,a as htmlCompletionSource,b as htmlCompletionSourceWith,c as htmlLanguage};

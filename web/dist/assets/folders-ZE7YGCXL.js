@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-CIJZ336L.js";import{n as e}from"./chunk-YZEPTHDG.js";import{c as o}from"./chunk-N4FUJJNG.js";import"./chunk-SQE76S5B.js";function t(p){return e(r,{title:o("people.sections.folders"),children:null})}export{t as default};

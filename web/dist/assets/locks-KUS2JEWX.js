@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-CIJZ336L.js";import{n as t}from"./chunk-YZEPTHDG.js";import{c as o}from"./chunk-N4FUJJNG.js";import"./chunk-SQE76S5B.js";function p(r){return t(e,{title:o("people.sections.locks"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as p}from"./chunk-CIJZ336L.js";import{n as t}from"./chunk-YZEPTHDG.js";import{c as o}from"./chunk-N4FUJJNG.js";import"./chunk-SQE76S5B.js";function r(e){return t(p,{title:o("people.sections.products"),children:null})}export{r as default};

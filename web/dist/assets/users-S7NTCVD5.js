@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-CIJZ336L.js";import{n as o}from"./chunk-YZEPTHDG.js";import{c as e}from"./chunk-N4FUJJNG.js";import"./chunk-SQE76S5B.js";function t(p){return o(r,{title:e("people.sections.users"),children:null})}export{t as default};

@@ -1,0 +1,173 @@
+// Markdown as a document. HTML in it is text; what markdown-it makes goes through DOMPurify all the same, and comes out
+// as nodes, never as text for innerHTML. Pictures of the folder come from memory, those of elsewhere not at all: loading one
+// would tell its server who reads here.
+import DOMPurify from "dompurify";
+import MarkdownIt from "markdown-it";
+import { useEffect, useRef } from "preact/hooks";
+import { visible } from "../format.ts";
+import { go } from "../route.ts";
+import { t } from "../text.ts";
+import { picture } from "./image.tsx";
+import { kindOf } from "./kind.ts";
+import { nameOf, resolve, viewHref, type Place } from "./place.ts";
+
+const markdown = new MarkdownIt({ html: false, linkify: true });
+// Columns are aligned by a class: the page's policy allows no style attributes.
+for (const rule of ["th_open", "td_open"]) {
+  markdown.renderer.rules[rule] = (tokens, i, options, _, self) => {
+    const token = tokens[i]!;
+    const align = /text-align:(\w+)/.exec(String(token.attrGet("style") ?? ""))?.[1];
+    token.attrs = align ? [["class", `align-${align}`]] : null;
+    return self.renderToken(tokens, i, options);
+  };
+}
+
+const purify = DOMPurify();
+// A picture would be fetched as soon as its element is in the page: its address waits in another attribute.
+purify.addHook("afterSanitizeAttributes", (node) => {
+  const src = node.getAttribute("src");
+  if (src !== null) {
+    node.removeAttribute("src");
+    node.setAttribute("data-src", src);
+  }
+});
+
+const allowed = {
+  ALLOWED_TAGS: ["a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img", "li", "ol", "p", "pre", "s", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"],
+  ALLOWED_ATTR: ["href", "src", "alt", "title", "class", "start"],
+  ALLOW_DATA_ATTR: false,
+  RETURN_DOM_FRAGMENT: true,
+} as const;
+
+export function Markdown({ place, text }: { place: Place; text: string }) {
+  const host = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    const urls: string[] = [];
+    const made = purify.sanitize(markdown.render(text), { ...allowed, ALLOWED_TAGS: [...allowed.ALLOWED_TAGS], ALLOWED_ATTR: [...allowed.ALLOWED_ATTR] });
+    for (const a of made.querySelectorAll("a")) {
+      follow(a, place);
+    }
+    for (const img of made.querySelectorAll("img")) {
+      load(img, place, abort.signal, urls);
+    }
+    headings(made);
+    for (const table of made.querySelectorAll("table")) {
+      const around = document.createElement("div");
+      around.className = "markdown-table";
+      around.tabIndex = 0; // it scrolls
+      around.role = "region";
+      around.ariaLabel = t("preview.text.table");
+      table.replaceWith(around);
+      around.append(table);
+    }
+    for (const pre of made.querySelectorAll("pre")) {
+      pre.tabIndex = 0;
+    }
+    host.current?.replaceChildren(made);
+    return () => {
+      abort.abort();
+      urls.forEach((u) => URL.revokeObjectURL(u));
+    };
+  }, [text]);
+  return <article ref={host} class="markdown" dir="auto" aria-label={visible(nameOf(place))} />;
+}
+
+// headings get the names that links in the document use, as forges make them. The page's own heading is above all of them.
+function headings(made: DocumentFragment): void {
+  const taken = new Map<string, number>();
+  for (const h of [...made.querySelectorAll("h1, h2, h3, h4, h5, h6")]) {
+    const lower = document.createElement(`h${Math.min(6, Number(h.tagName[1]) + 1)}`);
+    lower.append(...h.childNodes);
+    const slug = (lower.textContent ?? "").trim().toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replace(/\s/g, "-");
+    const n = taken.get(slug) ?? 0;
+    taken.set(slug, n + 1);
+    lower.dataset["slug"] = n === 0 ? slug : `${slug}-${n}`;
+    h.replaceWith(lower);
+  }
+}
+
+function scrollTo(from: Element, fragment: string): void {
+  const wanted = decodeURIComponent(fragment).toLowerCase();
+  const found = [...(from.closest(".markdown")?.querySelectorAll<HTMLElement>("[data-slug]") ?? [])].find((h) => h.dataset["slug"] === wanted);
+  if (found) {
+    found.tabIndex = -1;
+    found.focus();
+    found.scrollIntoView();
+  }
+}
+
+// follow makes a link lead to a file of the folder in this page, or elsewhere in a window of its own that can't reach this one.
+function follow(a: HTMLAnchorElement, place: Place): void {
+  const written = a.getAttribute("href") ?? "";
+  if (written.startsWith("#")) {
+    a.addEventListener("click", (e) => {
+      e.preventDefault();
+      scrollTo(a, written.slice(1));
+    });
+    return;
+  }
+  const inside = resolve(place, written);
+  if (inside) {
+    const to = viewHref(inside.place);
+    a.setAttribute("href", to);
+    a.addEventListener("click", (e) => {
+      if (!e.ctrlKey && !e.metaKey && !e.shiftKey) {
+        e.preventDefault();
+        go(to);
+      }
+    });
+    return;
+  }
+  if (/^(https?|mailto|tel):/i.test(written)) {
+    a.target = "_blank";
+    a.rel = "noopener noreferrer";
+    return;
+  }
+  a.removeAttribute("href");
+}
+
+function load(img: HTMLImageElement, place: Place, signal: AbortSignal, urls: string[]): void {
+  const src = img.getAttribute("data-src") ?? "";
+  img.removeAttribute("data-src");
+  const instead = (why: string) => {
+    const note = document.createElement("span");
+    note.className = "markdown-nopicture";
+    note.textContent = img.alt ? `${visible(img.alt)} (${why})` : why;
+    img.replaceWith(note);
+  };
+  if (/^data:image\/(png|jpeg|gif|webp);/i.test(src)) {
+    img.src = src;
+    return;
+  }
+  const inside = resolve(place, src);
+  if (!inside) {
+    instead(t("preview.markdown.remote", { from: visible(hostOf(src)) }));
+    return;
+  }
+  const kind = kindOf(nameOf(inside.place));
+  if (kind !== "image" && kind !== "svg") {
+    instead(t("preview.markdown.missing"));
+    return;
+  }
+  picture(inside.place, signal).then(
+    (blob) => {
+      const url = URL.createObjectURL(blob);
+      urls.push(url);
+      img.src = url;
+    },
+    () => {
+      if (!signal.aborted) {
+        instead(t("preview.markdown.missing"));
+      }
+    },
+  );
+}
+
+function hostOf(src: string): string {
+  try {
+    return new URL(src, "https://folder.invalid/").host;
+  } catch {
+    return src.slice(0, 40);
+  }
+}

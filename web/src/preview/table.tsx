@@ -1,0 +1,93 @@
+// Tables of text: CSV and TSV (RFC 4180, with the separators that spreadsheets use).
+import { useState } from "preact/hooks";
+import { count, visible } from "../format.ts";
+import { t } from "../text.ts";
+import { Button } from "../ui/button.tsx";
+import { extension } from "./kind.ts";
+import { nameOf, type Place } from "./place.ts";
+
+/** The cells of a text. A quote that is not closed ends with it. */
+export function parse(text: string, separator: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  let at = 0;
+  while (at < text.length) {
+    let cell = "";
+    if (text[at] === '"') {
+      for (at++; at < text.length; at++) {
+        if (text[at] === '"') {
+          if (text[at + 1] !== '"') {
+            break;
+          }
+          at++;
+        }
+        cell += text[at];
+      }
+      at++;
+    }
+    const end = at;
+    while (at < text.length && text[at] !== separator && text[at] !== "\n" && text[at] !== "\r") {
+      at++;
+    }
+    row.push(cell + text.slice(end, at));
+    if (text[at] === separator) {
+      at++;
+      if (at === text.length) {
+        row.push("");
+      }
+      continue;
+    }
+    at += text[at] === "\r" && text[at + 1] === "\n" ? 2 : 1;
+    rows.push(row);
+    row = [];
+  }
+  if (row.length > 0) {
+    rows.push(row);
+  }
+  return rows;
+}
+
+// The separator that stands most often in the first line, outside quotes.
+function separatorOf(text: string, name: string): string {
+  if (extension(name) === "tsv") {
+    return "\t";
+  }
+  const first = (/^[^\r\n]*/.exec(text)?.[0] ?? "").replace(/"[^"]*"/g, "");
+  return [",", ";", "\t", "|"].reduce((best, s) => (first.split(s).length > first.split(best).length ? s : best));
+}
+
+const step = 500;
+
+export function CSV({ place, text }: { place: Place; text: string }) {
+  const [rows] = useState(() => parse(text, separatorOf(text, nameOf(place))));
+  const [shown, setShown] = useState(step);
+  const [head = [], ...body] = rows;
+  const columns = Math.min(200, rows.reduce((most, r) => Math.max(most, r.length), 0));
+  const width = Array.from({ length: columns }, (_, i) => i);
+  return (
+    <>
+      <div class="preview-table" role="region" aria-label={t("preview.table.label", { name: visible(nameOf(place)) })} tabIndex={0} data-keys>
+        <table>
+          <thead>
+            <tr>
+              <td class="number" />
+              {width.map((c) => (head[c] ? <th key={c} scope="col" dir="auto">{visible(head[c])}</th> : <td key={c} />))}
+            </tr>
+          </thead>
+          <tbody>
+            {body.slice(0, shown).map((r, i) => (
+              <tr key={i}>
+                <td class="number">{i + 1}</td>
+                {width.map((c) => <td key={c} dir="auto">{visible(r[c] ?? "")}</td>)}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <div class="toolbar" role="status">
+        <span>{shown < body.length ? t("preview.table.part", { there: count(shown), n: body.length }) : t("preview.table.rows", { n: body.length })}</span>
+        {shown < body.length && <Button onClick={() => setShown(shown + step)}>{t("preview.text.more")}</Button>}
+      </div>
+    </>
+  );
+}
