@@ -102,6 +102,24 @@ func TestRevokeUser(t *testing.T) {
 	}
 }
 
+// Members are named in paths whatever they are called.
+func TestMembersOfAnyName(t *testing.T) {
+	h := newHouse(t)
+	root := h.runs("root")
+	lab := "/api/davit/projects/" + root.project("lab", "root")
+	group := root.wants(201, "POST", lab+"/groups", `{"title":"g"}`).json(t)["id"].(string)
+	for _, name := range []string{"100%", "%41", "a b+c", "Zoë", "<i>", "q?x#y", "\u202eeve", "..."} {
+		h.caller(name)
+		at := "/members/" + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+		root.wants(200, "PUT", lab+at, `{"role":"USER"}`)
+		root.wants(200, "PUT", "/api/davit/groups/"+group+at, "")
+		if all, err := h.store.GroupMembers(t.Context(), group, store.Range{}); err != nil || len(all) != 1 || all[0].UserName != name {
+			t.Errorf("%q: in the group are %v, %v", name, all, err)
+		}
+		root.wants(204, "DELETE", lab+at, "")
+	}
+}
+
 func TestProjectList(t *testing.T) {
 	h := newHouse(t)
 	root, pi, user := h.runs("root"), h.caller("pi"), h.caller("user")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"strconv"
 	"unicode/utf8"
 
@@ -213,9 +212,9 @@ func (s *Server) groupAt(c echo.Context, p store.Principal) (store.Group, seat, 
 
 // userOf finds the user whom the route names.
 func (s *Server) userOf(c echo.Context) (store.User, error) {
-	name, err := url.PathUnescape(c.Param("user"))
+	name, err := pathText(c, "user")
 	if err != nil {
-		return store.User{}, &paramError{"user", "is not well escaped"}
+		return store.User{}, err
 	}
 	return s.store.UserByName(c.Request().Context(), name)
 }

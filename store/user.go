@@ -39,7 +39,7 @@ func (l Limits) check() error {
 // User is somebody who can sign in.
 type User struct {
 	ID           string
-	Name         string // NFC, 1–64 characters, no ':' '/' or control characters
+	Name         string // NFC, 1–64 characters, no ':' '/' or control characters, not "." or ".."
 	Email        string
 	Admin        bool
 	PasswordHash string // argon2id in PHC form, "" for no password
@@ -59,6 +59,8 @@ func userName(name string) (string, error) {
 		return "", explain(fs.ErrInvalid, "user name is empty")
 	case n > 64:
 		return "", explain(fs.ErrInvalid, "user name is longer than 64 characters")
+	case name == "." || name == "..":
+		return "", explain(fs.ErrInvalid, "user name is %q, which no address can name", name)
 	case strings.ContainsAny(name, ":/"):
 		return "", explain(fs.ErrInvalid, "user name contains ':' or '/'")
 	case strings.ContainsFunc(name, unicode.IsControl):
