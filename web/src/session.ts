@@ -19,6 +19,7 @@ export type Me = {
   folders: { own: number; project: number; shared: number };
   /** For how many seconds a deleted folder can be restored; 0: not at all. */
   keepDeleted: number;
+  mayCreateProjects: boolean;
 };
 
 /** starting: not known yet; lost: not known, for the server can't be reached; out: the sign-in form is shown; in: me is set. */
