@@ -30,7 +30,10 @@ export default function Admin({ args }: ViewProps) {
   const nav = useRef<HTMLElement>(null);
   const [step = "", ...rest] = args;
   useEffect(() => {
-    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const current = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (nav.current && current) { // in a narrow window it may be out of sight
+      nav.current.scrollLeft = current.offsetLeft - (nav.current.clientWidth - current.clientWidth) / 2;
+    }
   }, [step]);
   if (!me.value?.admin) {
     return (

@@ -10,6 +10,16 @@ export function useWrong() {
   useEffect(() => {
     document.querySelector<HTMLElement>("dialog[open]:last-of-type [aria-invalid]")?.focus();
   }, [wrong]);
+  const shown = Object.values(wrong).some((text) => text !== undefined);
+  useEffect(() => {
+    if (!shown) {
+      return undefined;
+    }
+    // It is looked at again when the form is sent. Not at once: the field's own change event comes behind this one.
+    const mended = () => setTimeout(() => setWrong({}));
+    document.addEventListener("input", mended);
+    return () => document.removeEventListener("input", mended);
+  }, [shown]);
   const say = (found: Wrong): void => {
     setWrong(found);
     if (Object.values(found).some((text) => text !== undefined)) {

@@ -1,6 +1,6 @@
 // Limits of users and projects: what holds, and the form that changes it.
 import type { ComponentChildren } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useId } from "preact/hooks";
 import { bytes, count, parseBytes } from "../format.ts";
 import { t } from "../text.ts";
 import { Alert, Usage } from "../ui/feedback.tsx";

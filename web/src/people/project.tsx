@@ -26,7 +26,7 @@ export function ProjectPage({ id }: { id: string }) {
   const base = useContext(Base);
   const project = useLoad((signal) => get<Project>(at`/api/davit/projects/${id}`, {}, signal), [id]);
   const list = href([...base]);
-  const back = <p><a href={list}>{t("people.projects.toList")}</a></p>;
+  const back = <p><a href={list}>{t(base.length > 1 ? "people.projects.toList" : "people.projects.own")}</a></p>;
   if (project.error instanceof Problem && project.error.status === 404) {
     return (
       <Page title={t("people.projects.gone")}>
@@ -84,7 +84,7 @@ function Members({ project, manages, leads, onGone, onChange }: { project: Proje
     changed();
   };
   const columns: Column<Member>[] = [
-    { id: "user", head: t("people.members.user"), cell: (m) => <><Name text={m.user} />{m.user === me.value?.name && <> <span class="badge">{t("people.users.you")}</span></>}</> },
+    { id: "user", head: t("people.members.user"), cell: (m) => <span class="marks"><Name text={m.user} />{m.user === me.value?.name && <span class="mark">{t("people.users.you")}</span>}</span> },
     {
       id: "role", head: t("people.members.role"),
       cell: (m) => manages && (leads || m.role !== "PI") ? (

@@ -165,7 +165,7 @@ function Access({ user }: { user: User }) {
     </Button>
   );
   const sessionColumns: Column<Session>[] = [
-    { id: "agent", head: t("people.access.program"), cell: (s) => <><Name text={s.userAgent || t("people.access.unknown")} />{s.current && <> <span class="badge">{t("people.access.thisOne")}</span></>}</> },
+    { id: "agent", head: t("people.access.program"), cell: (s) => <span class="marks"><Name text={s.userAgent || t("people.access.unknown")} />{s.current && <span class="mark">{t("people.access.thisOne")}</span>}</span> },
     { id: "address", head: t("people.access.address"), cell: (s) => s.ipAddress },
     { id: "last", head: t("people.users.lastUsed"), cell: (s) => <Time at={s.lastUsedAt ?? s.createdAt} /> },
     { id: "expires", head: t("people.access.expires"), cell: (s) => <Time at={s.expiresAt} /> },
@@ -174,7 +174,7 @@ function Access({ user }: { user: User }) {
   const tokenColumns: Column<Token>[] = [
     { id: "title", head: t("people.access.name"), cell: (k) => <Name text={k.title || k.id} /> },
     { id: "kind", head: t("people.access.kind"), cell: (k) => `${t(`people.access.kinds.${k.kind}`)}${k.folders ? `, ${t("people.access.someFolders", { n: k.folders.length })}` : ""}${k.readOnly ? `, ${t("people.access.readOnly")}` : ""}` },
-    { id: "last", head: t("people.users.lastUsed"), cell: (k) => <><Time at={k.lastUsed} />{k.lastAddress && <span class="quiet"> {k.lastAddress}</span>}</> },
+    { id: "last", head: t("people.users.lastUsed"), cell: (k) => <span><Time at={k.lastUsed} />{k.lastAddress && <span class="quiet"> {k.lastAddress}</span>}</span> },
     { id: "expires", head: t("people.access.expires"), cell: (k) => <Time at={k.expires} /> },
     { id: "end", head: t("people.actions"), hideHead: true, end: true, cell: (k) => end(visible(k.title || k.id), k.title || k.id, at`/api/davit/tokens/${k.id}`, who, tokens.reload) },
   ];

@@ -46,6 +46,7 @@ export function createUser(done: Done): void {
 function CreateUser({ onDone, onClose }: { onDone: Done; onClose: () => void }) {
   const [kind, setKind] = useState<PasswordKind>("made");
   const [state, setState] = useState(limitState({ maxFolders: "default", maxBytes: "default", maxFiles: "default" }));
+  const [limited, setLimited] = useState(false);
   const { wrong, say, ask } = useWrong();
   const products = useDefaults();
   return (
@@ -79,7 +80,7 @@ function CreateUser({ onDone, onClose }: { onDone: Done; onClose: () => void }) 
       <Field label={t("people.users.email")} name="email" inputMode="email" hint={t("people.users.emailHint")} error={wrong["email"]} />
       <Checkbox label={t("people.users.admin")} name="admin" hint={t("people.users.adminHint")} />
       <PasswordChoice kind={kind} onKind={setKind} error={wrong["password"]} />
-      <details class="more" open={limitNamesIn(wrong)}>
+      <details class="more" open={limited || limitNamesIn(wrong)} onToggle={(e) => setLimited(e.currentTarget.open)}>
         <summary>{t("people.users.limitsOptional")}</summary>
         <div class="form">
           <LimitFields state={state} onState={setState} defaults={products.value?.defaults} most={{}} wrong={wrong} />

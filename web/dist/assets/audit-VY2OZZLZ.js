@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-JOMMGMKM.js";import{n as o}from"./chunk-XEJYUMC3.js";import{c as t}from"./chunk-N64KYAEI.js";import"./chunk-OOJM4CTU.js";function p(i){return o(e,{title:t("people.sections.audit"),children:null})}export{p as default};

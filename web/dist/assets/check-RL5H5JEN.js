@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-JOMMGMKM.js";import{n as o}from"./chunk-XEJYUMC3.js";import{c as e}from"./chunk-N64KYAEI.js";import"./chunk-OOJM4CTU.js";function p(r){return o(t,{title:e("people.sections.check"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-JOMMGMKM.js";import{n as e}from"./chunk-XEJYUMC3.js";import{c as o}from"./chunk-N64KYAEI.js";import"./chunk-OOJM4CTU.js";function t(p){return e(r,{title:o("people.sections.folders"),children:null})}export{t as default};

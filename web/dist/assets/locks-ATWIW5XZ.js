@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-JOMMGMKM.js";import{n as t}from"./chunk-XEJYUMC3.js";import{c as o}from"./chunk-N64KYAEI.js";import"./chunk-OOJM4CTU.js";function p(r){return t(e,{title:o("people.sections.locks"),children:null})}export{p as default};

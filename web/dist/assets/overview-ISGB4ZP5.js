@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-JOMMGMKM.js";import{n as o}from"./chunk-XEJYUMC3.js";import{c as e}from"./chunk-N64KYAEI.js";import"./chunk-OOJM4CTU.js";function t(p){return o(r,{title:e("people.sections.overview"),children:null})}export{t as default};

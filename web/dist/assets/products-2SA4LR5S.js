@@ -1,1 +1,0 @@
-import{a as p}from"./chunk-JOMMGMKM.js";import{n as t}from"./chunk-XEJYUMC3.js";import{c as o}from"./chunk-N64KYAEI.js";import"./chunk-OOJM4CTU.js";function r(e){return t(p,{title:o("people.sections.products"),children:null})}export{r as default};
