@@ -69,7 +69,7 @@ export const rclone = {
   list: (t: Target) => `rclone lsf ${remote(t)}:`,
   copy: (t: Target) => `rclone copy --progress DIRECTORY ${remote(t)}:DIRECTORY`,
   fetch: (t: Target) => `rclone copy --progress ${remote(t)}:DIRECTORY DIRECTORY`,
-  mount: (t: Target) => lines(`mkdir -p ~/davit/${t.short}`, `rclone mount ${remote(t)}: ~/davit/${t.short} --vfs-cache-mode writes${t.readOnly ? " --read-only" : ""} --daemon`),
+  mount: (t: Target) => lines(`mkdir -p ~/davit/${t.short}`, `rclone mount ${remote(t)}: ~/davit/${t.short} --vfs-cache-mode writes --vfs-write-back 0s${t.readOnly ? " --read-only" : ""} --daemon`),
   umount: (t: Target) => `fusermount3 -u ~/davit/${t.short}`,
 };
 

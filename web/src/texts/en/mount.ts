@@ -125,7 +125,7 @@ export const mount = {
     copy: "Upload a directory. Done again, it copies only what has changed:",
     fetch: "Download a directory. Done again, it copies only what has changed:",
     mount: "Or mount it, on Linux:",
-    umount: "To end the mount:",
+    umount: "To end the mount, some seconds after the last file was saved:",
   },
   kernel: {
     about: "A script mounts the folders there with davfs2, and takes them away again. It opens only these folders and ends by itself. davfs2 and /dev/fuse must be there.",
