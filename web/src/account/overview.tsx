@@ -32,9 +32,9 @@ function Facts({ categories }: { categories: readonly Category[] }) {
     <>
       <section class="card section" aria-labelledby="account-who">
         <h2 id="account-who">{t("account.who")}</h2>
-        <dl class="facts">
+        <dl class="account-facts">
           <dt>{t("account.name")}</dt>
-          <dd><Name text={who.name} />{who.admin && <> <span class="badge">{t("account.administrator")}</span></>}</dd>
+          <dd><Name text={who.name} />{who.admin && <> <span class="account-badge">{t("account.administrator")}</span></>}</dd>
           <dt>{t("account.email")}</dt>
           <dd>{who.email ? <Name text={who.email} /> : <span class="quiet">{t("common.none")}</span>}</dd>
           <dt>{t("account.seen")}</dt>
@@ -43,7 +43,7 @@ function Facts({ categories }: { categories: readonly Category[] }) {
       </section>
       <section class="card section" aria-labelledby="account-limits">
         <h2 id="account-limits">{t("account.limits")}</h2>
-        <dl class="facts">
+        <dl class="account-facts">
           {usage && (
             <>
               <dt>{t("account.ownFolders")}</dt>
@@ -79,7 +79,7 @@ function Facts({ categories }: { categories: readonly Category[] }) {
         {projects.length === 0 ? (
           <p class="quiet">{t("account.noProjects")}</p>
         ) : (
-          <dl class="facts">
+          <dl class="account-facts">
             {projects.map((p) => {
               const groups = who.groups.filter((g) => g.project === p.id);
               return (

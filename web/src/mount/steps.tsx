@@ -224,7 +224,7 @@ function Any({ target }: Props) {
   return (
     <>
       <p>{t("mount.any.about")}</p>
-      <dl class="facts">
+      <dl class="account-facts">
         <dt>{t("mount.address")}</dt>
         <dd><CopyText label={t("mount.any.addressLabel")} text={target.url} /></dd>
         <dt>{t("signIn.name")}</dt>

@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-2O65DUAN.js";import{p as o}from"./chunk-BAYZ7SDU.js";import{c as t}from"./chunk-7BE7I7XD.js";import"./chunk-OOJM4CTU.js";function p(i){return o(e,{title:t("people.sections.audit"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-2O65DUAN.js";import{p as o}from"./chunk-BAYZ7SDU.js";import{c as e}from"./chunk-7BE7I7XD.js";import"./chunk-OOJM4CTU.js";function p(r){return o(t,{title:e("people.sections.check"),children:null})}export{p as default};

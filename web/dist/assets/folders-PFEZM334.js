@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-2O65DUAN.js";import{p as e}from"./chunk-BAYZ7SDU.js";import{c as o}from"./chunk-7BE7I7XD.js";import"./chunk-OOJM4CTU.js";function t(p){return e(r,{title:o("people.sections.folders"),children:null})}export{t as default};

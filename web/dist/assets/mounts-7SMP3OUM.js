@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-2O65DUAN.js";import{p as t}from"./chunk-BAYZ7SDU.js";import{c as o}from"./chunk-7BE7I7XD.js";import"./chunk-OOJM4CTU.js";function p(r){return t(e,{title:o("people.sections.mounts"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-2O65DUAN.js";import{p as o}from"./chunk-BAYZ7SDU.js";import{c as e}from"./chunk-7BE7I7XD.js";import"./chunk-OOJM4CTU.js";function t(p){return o(r,{title:e("people.sections.overview"),children:null})}export{t as default};
