@@ -36,6 +36,7 @@ type Props = {
   onMenu: (x: number, y: number) => void;
   /** Looks at keys that the list has no use for. */
   onKey: (e: KeyboardEvent) => void;
+  onPaste: (e: ClipboardEvent) => void;
   lockOf: (e: Entry) => Lock | undefined;
   /** Paths that were cut. */
   cut: ReadonlySet<string>;
@@ -274,6 +275,7 @@ export function Grid(p: Props) {
       aria-activedescendant={active >= 0 ? rowID(p.entries[active]!) : undefined}
       aria-busy={p.busy || undefined}
       onKeyDown={key}
+      onPaste={p.onPaste}
       onScroll={scrolled}
       onContextMenu={(e) => {
         if (e.target === grid.current || (e.target as Element).classList.contains("grid-rows")) {

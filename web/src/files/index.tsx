@@ -14,6 +14,7 @@ import { Icon } from "../ui/icon.tsx";
 import { MenuButton, openMenu, type MenuItem } from "../ui/menu.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page } from "../ui/page.tsx";
+import { dropAndUpload, DropTarget, UploadButton, uploadItems, useLanded, type Target } from "../uploads/index.tsx";
 import {
   breakLock, bring, clipboard, copyDavURL, copyToClipboard, directoryHref, download, emptyTrash, fileHref, hrefOf, newDirectory, newText, paste, removeForGood,
   restore, trash, type Item, type Place,
@@ -175,6 +176,11 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
 
   const mayWrite = directory.listing?.facts.writable ?? folder.rights.includes("write");
   const trashed = isTrash(dir) || inTrash(dir);
+  const uploadTo: Target | undefined = mayWrite && !trashed && search === "" ? { folder: folder.id, folderName: folder.title, path: dir } : undefined;
+  useLanded(folder.id, dir, () => {
+    directory.reload();
+    reload();
+  });
   const { hidden } = prefs.value;
   const used = order ?? trashOrder;
   const ordered = useMemo(() => sorted(entries, used), [entries, used.by, used.down]);
@@ -302,9 +308,10 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
   const downloadPicked = () => run(download(folder, dir, picked, search === "" && filter === "" && picked.length > 1 && picked.length === entries.length));
 
   const here: MenuItem[] = [
-    ...(mayWrite && !trashed
+    ...(uploadTo
       ? ([
-          { label: t("files.new.directory"), icon: "folderAdd", run: () => newDirectory(place) },
+          ...uploadItems(uploadTo),
+          { label: t("files.new.directory"), icon: "folderAdd", separated: true, run: () => newDirectory(place) },
           { label: t("files.new.text"), icon: "text", run: () => newText(place) },
           ...(clipboard.value ? [{ label: t("files.paste", { n: clipboard.value.items.length }), icon: "check", shortcut: "Ctrl+V", run: () => paste(place, dir) } satisfies MenuItem] : []),
         ] satisfies MenuItem[])
@@ -475,7 +482,8 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
         ) : (
           <>
             {isTrash(dir) && mayWrite && <Button icon="trash" kind="danger" disabled={entries.length === 0} onClick={() => emptyTrash(place)}>{t("files.trash.empty")}</Button>}
-            {mayWrite && !trashed && search === "" && (
+            {uploadTo && <UploadButton target={uploadTo} />}
+            {uploadTo && (
               <MenuButton
                 kind="plain"
                 icon="add"
@@ -488,7 +496,7 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
                 {t("files.new.menu")}
               </MenuButton>
             )}
-            {mayWrite && clipboard.value && !trashed && search === "" && <Button icon="check" onClick={() => paste(place, dir)}>{t("files.paste", { n: clipboard.value.items.length })}</Button>}
+            {uploadTo && clipboard.value && <Button icon="check" onClick={() => paste(place, dir)}>{t("files.paste", { n: clipboard.value.items.length })}</Button>}
           </>
         )}
         <span class="files-space" />
@@ -531,7 +539,7 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
       {instead ?? (loading ? (
         <Spinner />
       ) : (
-        <div class="files-list">
+        <DropTarget class="files-list" target={uploadTo}>
           <Grid
             label={search !== "" ? t("files.search.label", { words: visible(search) }) : t("files.list", { name: visible(nameOf(dir) || folder.title) })}
             entries={shown}
@@ -552,6 +560,12 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
             onOpen={open}
             onMenu={(x, y) => setMenuAt({ x, y })}
             onKey={onKey}
+            onPaste={(e) => {
+              if (uploadTo && e.clipboardData?.types.includes("Files")) {
+                e.preventDefault();
+                dropAndUpload(uploadTo, e.clipboardData);
+              }
+            }}
             lockOf={(e) => lockOf(directory.locks, e.path)}
             cut={cut}
             renaming={renaming}
@@ -575,11 +589,14 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
               ) : trashed ? (
                 <Empty icon="trash" title={t("files.trash.none")}><p>{t("files.trash.about")}</p></Empty>
               ) : (
-                <Empty icon="folder" title={t("files.empty.title")}>{mayWrite && <p>{t("files.empty.how")}</p>}</Empty>
+                <Empty icon="folder" title={t("files.empty.title")}>
+                  {uploadTo && <p>{t("files.empty.how")}</p>}
+                  {uploadTo && <UploadButton target={uploadTo} />}
+                </Empty>
               )}
             </div>
           )}
-        </div>
+        </DropTarget>
       ))}
       <div class="files-status">
         <span>

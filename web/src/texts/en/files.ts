@@ -66,7 +66,7 @@ export const files = {
   },
   empty: {
     title: "This folder is empty",
-    how: "Make a folder or a text file with “New”, or copy files here with your network drive.",
+    how: "Drop files here, choose them with “Upload”, or copy them here by your network drive.",
     hidden: { one: "All that is here is hidden: {n} entry whose name begins with a dot", other: "All that is here is hidden: {n} entries whose names begin with a dot" },
   },
   gone: {
