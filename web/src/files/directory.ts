@@ -36,11 +36,18 @@ export function useDirectory(folder: string, dir: string): Directory {
   const etag = useRef("");
   const nextPoll = useRef(0);
 
+  const current = useRef(key);
+  current.current = key;
+
   const read = useCallback(async () => {
+    if (current.current !== key) {
+      return; // asked for by work that ended after the person had gone on
+    }
     running.current?.abort();
     const abort = new AbortController();
     running.current = abort;
     const began = performance.now();
+    let long = 3;
     const set = (change: Partial<typeof now>) => {
       if (!abort.signal.aborted) {
         setNow((was) => (was.key === key ? { ...was, ...change } : { key, busy: true, locks: [], ...change }));
@@ -58,6 +65,7 @@ export function useDirectory(folder: string, dir: string): Directory {
         return;
       }
       if (!listing) {
+        long = 0;
         set({ error: undefined, busy: false });
         return;
       }
@@ -79,7 +87,7 @@ export function useDirectory(folder: string, dir: string): Directory {
       if (running.current === abort) {
         running.current = null;
         // A directory that is long to read and always changes is not read all the time.
-        nextPoll.current = performance.now() + 10 * (performance.now() - began);
+        nextPoll.current = performance.now() + long * (performance.now() - began);
       }
     }
   }, [key]);

@@ -67,7 +67,8 @@ export const iconOf = (e: Entry): IconName => (e.dir && isTrash(e.path) ? "trash
 export function kindWords(e: Entry): string {
   const kind = kindOf(e);
   const ext = extension(e.name);
-  return kind === "directory" ? t("files.kind.directory") : t(`files.kind.${kind}`, { ext: /^[a-z0-9]{1,6}$/.test(ext) ? ext.toUpperCase() : "" }).trim();
+  const words = kind === "directory" ? t("files.kind.directory") : t(`files.kind.${kind}`, { ext: /^[a-z0-9]{1,6}$/.test(ext) ? ext.toUpperCase() : "" }).trim();
+  return words.slice(0, 1).toUpperCase() + words.slice(1);
 }
 
 export const sizeWords = (e: Entry): string => (e.dir ? "" : bytes(e.size));
@@ -84,35 +85,30 @@ const keyOf = (name: string): string =>
     return "0" + String.fromCharCode(0x30 + Math.min(n.length, 60)) + n;
   });
 
-function nameOrder(entries: readonly Entry[]): (a: Entry, b: Entry) => number {
-  const raw = (a: Entry, b: Entry) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
-  if (!entries.every((e) => plain.test(e.name))) {
-    return (a, b) => byName(a.name, b.name) || raw(a, b);
-  }
-  const keys = new Map<Entry, string>();
-  for (const e of entries) {
-    keys.set(e, keyOf(e.name));
-  }
-  return (a, b) => {
-    const x = keys.get(a)!;
-    const y = keys.get(b)!;
-    return x < y ? -1 : x > y ? 1 : raw(a, b);
-  };
-}
-
 /** The entries in order: directories first, whatever the direction; what is equal, by name. */
 export function sorted(entries: readonly Entry[], order: Order): Entry[] {
-  const names = nameOrder(entries);
-  const by: { [by in SortBy]: (a: Entry, b: Entry) => number } = {
-    name: names,
-    size: (a, b) => a.size - b.size,
-    modified: (a, b) => a.modified - b.modified,
-    deleted: (a, b) => (a.trashed?.at ?? 0) - (b.trashed?.at ?? 0),
-    kind: (a, b) => byName(kindOf(a), kindOf(b)) || byName(extension(a.name), extension(b.name)),
-  };
-  const first = by[order.by];
+  const ascii = entries.every((e) => plain.test(e.name));
+  const first: (e: Entry) => number | string =
+    order.by === "size" ? (e) => e.size
+    : order.by === "modified" ? (e) => e.modified
+    : order.by === "deleted" ? (e) => e.trashed?.at ?? 0
+    : order.by === "kind" ? (e) => `${kindOf(e)} ${extension(e.name)}`
+    : () => 0;
+  // All that is compared is made once for each entry, not once for each comparison.
+  const rows = entries.map((e) => ({ e, first: first(e), name: ascii ? keyOf(e.name) : "" }));
   const sign = order.down ? -1 : 1;
-  return [...entries].sort((a, b) => Number(b.dir) - Number(a.dir) || sign * first(a, b) || names(a, b));
+  const nameSign = order.by === "name" ? sign : 1;
+  rows.sort((a, b) => {
+    if (a.e.dir !== b.e.dir) {
+      return a.e.dir ? -1 : 1;
+    }
+    if (a.first !== b.first) {
+      return a.first < b.first ? -sign : sign;
+    }
+    const names = ascii ? (a.name < b.name ? -1 : a.name > b.name ? 1 : 0) : byName(a.e.name, b.e.name);
+    return nameSign * (names || (a.e.path < b.e.path ? -1 : 1));
+  });
+  return rows.map((r) => r.e);
 }
 
 /** Those whose names have all words of the filter, in any letter case; hidden ones only if they are wanted. */

@@ -172,6 +172,7 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
   const filterField = useRef<HTMLInputElement>(null);
   const wanted = useRef<readonly string[]>([]);
   const before = useRef(key);
+  const cameFrom = useRef([folder.id, dir] as const);
   const dragged = useRef<readonly Item[]>([]);
 
   const mayWrite = directory.listing?.facts.writable ?? folder.rights.includes("write");
@@ -199,11 +200,10 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
 
   // Another directory: nothing is selected, but going up selects where one comes from.
   if (before.current !== key) {
-    const came = before.current;
+    const [wasFolder, wasDir] = cameFrom.current;
     before.current = key;
-    const here = `${folder.id}/${dir}`;
-    const from = came.replace(/\?.*$/s, "");
-    const child = from.startsWith(here + "/") ? from.slice(folder.id.length + 1).split("/").slice(0, stepsOf(dir).length + 1).join("/") : "";
+    cameFrom.current = [folder.id, dir];
+    const child = wasFolder === folder.id && wasDir !== dir && isBelow(wasDir, dir) ? stepsOf(wasDir).slice(0, stepsOf(dir).length + 1).join("/") : "";
     wanted.current = child === "" ? [] : [child];
     setSelection(nothing);
     setFilter("");
@@ -264,7 +264,7 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
   const place: Place = {
     folder, dir, locks: directory.locks,
     changed: (select) => {
-      if (select && select.length > 0) {
+      if (select && select.length > 0 && before.current === key) {
         wanted.current = select;
       }
       directory.reload();

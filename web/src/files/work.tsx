@@ -55,12 +55,13 @@ export async function work({ method, path, tasks, title, conflicts }: Options): 
   const out: Outcome = { done: [], failed: [], skipped: 0, cancelled: false, replaced: false };
   const finished = signal(0);
   const stop = new AbortController();
-  const shown = setTimeout(() => {
-    closeProgress = openDialog((close) => (
+  let closeProgress: (() => void) | undefined;
+  const showProgress = () => setTimeout(() => {
+    closeProgress ??= openDialog((close) => (
       <ProgressDialog title={title} finished={finished} total={tasks.length} onCancel={() => { out.cancelled = true; stop.abort(); close(); }} />
     ));
   }, 700);
-  let closeProgress = () => {};
+  let shown = showProgress();
   let forAll: Choice | undefined;
   let policyForAll: Policy = "REJECT";
   const policies = new Map<Task, Policy>();
@@ -101,7 +102,9 @@ export async function work({ method, path, tasks, title, conflicts }: Options): 
           rest = [...rest.slice(before, at), ...rest.slice(at + 1)];
         };
         if (conflicts && error.code === "file-exists" && (policies.get(task) ?? policyForAll) === "REJECT") {
+          clearTimeout(shown); // not over the question
           const asked = forAll ?? (await askConflict(task, conflicts.destination, rest.length - before > 1));
+          shown = showProgress();
           if (asked.all) {
             forAll = asked;
           }
@@ -132,7 +135,7 @@ export async function work({ method, path, tasks, title, conflicts }: Options): 
     }
   } finally {
     clearTimeout(shown);
-    closeProgress();
+    closeProgress?.();
   }
   return out;
 }
@@ -212,7 +215,7 @@ const mostFailures = 100;
 function FailedDialog({ failed, title, advice, onClose }: { failed: readonly Failed[]; title: string; advice: (f: Failed) => ComponentChildren; onClose: () => void }) {
   return (
     <Dialog title={title} onClose={onClose} footer={<Button kind="primary" autofocus onClick={onClose}>{t("common.close")}</Button>}>
-      <ul class="failures" role="alert">
+      <div role="alert"><ul class="failures">
         {failed.slice(0, mostFailures).map((f) => (
           <li key={f.task.path}>
             <p><strong><Name text={nameOf(f.task.path)} /></strong></p>
@@ -220,7 +223,7 @@ function FailedDialog({ failed, title, advice, onClose }: { failed: readonly Fai
             {advice(f)}
           </li>
         ))}
-      </ul>
+      </ul></div>
       {failed.length > mostFailures && <p>{t("files.work.moreFailed", { n: failed.length - mostFailures })}</p>}
     </Dialog>
   );

@@ -36,7 +36,7 @@ function close(focusBack: boolean): void {
 /** Stands once in the page. */
 export function OpenMenu() {
   const menu = opened.value;
-  return menu && <MenuList key={`${menu.x} ${menu.y} ${menu.label}`} menu={menu} />;
+  return menu && <section aria-label={menu.label}><MenuList key={`${menu.x} ${menu.y} ${menu.label}`} menu={menu} /></section>;
 }
 
 function MenuList({ menu }: { menu: Open }) {

@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-UG5NZX7L.js";import{p as o}from"./chunk-EUHI7RHW.js";import{c as t}from"./chunk-FB46SLRU.js";import"./chunk-OOJM4CTU.js";function p(i){return o(e,{title:t("people.sections.audit"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-UG5NZX7L.js";import{p as o}from"./chunk-EUHI7RHW.js";import{c as e}from"./chunk-FB46SLRU.js";import"./chunk-OOJM4CTU.js";function p(r){return o(t,{title:e("people.sections.check"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{p as t,y as n}from"./chunk-EUHI7RHW.js";function o({text:e,class:a}){return t("bdi",{class:a?`name ${a}`:"name",children:n(e).map((s,c)=>s.code?t("span",{class:"codepoint",children:s.text},c):s.text)})}export{o as a};

@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-UG5NZX7L.js";import{p as e}from"./chunk-EUHI7RHW.js";import{c as o}from"./chunk-FB46SLRU.js";import"./chunk-OOJM4CTU.js";function t(p){return e(r,{title:o("people.sections.folders"),children:null})}export{t as default};

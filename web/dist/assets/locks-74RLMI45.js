@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-UG5NZX7L.js";import{p as t}from"./chunk-EUHI7RHW.js";import{c as o}from"./chunk-FB46SLRU.js";import"./chunk-OOJM4CTU.js";function p(r){return t(e,{title:o("people.sections.locks"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-UG5NZX7L.js";import{p as o}from"./chunk-EUHI7RHW.js";import{c as e}from"./chunk-FB46SLRU.js";import"./chunk-OOJM4CTU.js";function t(p){return o(r,{title:e("people.sections.overview"),children:null})}export{t as default};
