@@ -522,7 +522,7 @@ func TestUCL9_Create(t *testing.T) {
 
 	// The limit of folders is 10: of a bulk that passes it nothing is made.
 	before := len(h.titles())
-	e := ann.refused(402, "POST", "", bulk(slices.Repeat([]string{driveSpec("more")}, 5)...))
+	e := ann.refused(402, "POST", "", bulk(slices.Repeat([]string{driveSpec("more")}, 5)...), "at most", "delete one, or ask the administrator for more")
 	if e.ErrorCode == nil || *e.ErrorCode != codeQuota || len(h.titles()) != before {
 		t.Errorf("beyond the limit of folders: %v, %d folders of %d", e, len(h.titles()), before)
 	}

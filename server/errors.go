@@ -389,10 +389,9 @@ func message(err error, status int) string {
 		return "nothing is found at this path"
 	case status == 405:
 		return "the path does not take this method"
+	case errors.Is(err, store.ErrTooMany) && !errors.As(err, new(*auth.RetryError)):
+		return err.Error() + "; delete one, or ask the administrator for more"
 	case status == 406:
-		if errors.Is(err, store.ErrTooMany) {
-			return err.Error() + "; delete one, or ask the administrator for more"
-		}
 		return "you may not have more folders"
 	case errors.Is(err, store.ErrOffline):
 		return "the storage of this folder is not available; see the server's log"

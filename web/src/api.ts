@@ -24,9 +24,12 @@ export class Problem extends Error {
   }
 }
 
+/** What the page itself has against what somebody asks for, in words for people. */
+export class Advice extends Error {}
+
 /** The words for any error that was caught. */
 export function messageOf(e: unknown): string {
-  return e instanceof Problem ? e.message : e instanceof Error ? t("errors.unexpected", { what: e.message }) : String(e);
+  return e instanceof Problem || e instanceof Advice ? e.message : e instanceof Error ? t("errors.unexpected", { what: e.message }) : String(e);
 }
 
 export const aborted = (e: unknown): boolean => e instanceof DOMException && e.name === "AbortError";
@@ -115,7 +118,8 @@ export function problemFrom(status: number, text: string, header: (name: string)
   try {
     const body = JSON.parse(text) as { type?: string; msg?: string; detail?: string; title?: string; why?: string; errorCode?: string; data?: unknown };
     code = body.errorCode ?? body.type?.split("/").pop() ?? header("Davit-Problem") ?? "";
-    message = body.why ?? body.msg ?? body.detail ?? body.title ?? "";
+    // Which item of a bulk it was means nothing to people, who did one thing.
+    message = (body.why ?? body.msg ?? body.detail ?? body.title ?? "").replace(/^items\[\d+\](?:: |\.)/, "");
     data = body.data;
   } catch {
     // WebDAV's errors are plain text, or XML with the condition, a text for people, and perhaps the numbers of a limit.
@@ -144,6 +148,17 @@ const entities: { [name: string]: string } = { amp: "&", lt: "<", gt: ">", quot:
 const unescaped = (xml: string): string =>
   xml.replace(/&(?:#x([\da-f]+)|#(\d+)|(\w+));/gi, (whole, hex?: string, dec?: string, name?: string) =>
     name !== undefined ? (entities[name] ?? whole) : String.fromCodePoint(hex !== undefined ? parseInt(hex, 16) : Number(dec)));
+
+/**
+ * The text in a piece of XML, such as the owner of a lock, without its elements. (DOMParser is nothing for single
+ * texts: the page's policy counts it among what could make scripts of them.)
+ */
+export const xmlText = (xml: string): string =>
+  xml
+    .split(/<!\[CDATA\[([\s\S]*?)\]\]>/)
+    .map((part, i) => (i % 2 === 1 ? part : unescaped(part.replace(/<!--[\s\S]*?-->|<[^>]*>/g, ""))))
+    .join("")
+    .trim();
 
 /** Sends a request and reads the JSON of its answer; undefined if that has no body. */
 export async function call<T>(method: string, path: string, opts: Options = {}): Promise<T> {

@@ -1,7 +1,7 @@
 // The dialog that makes a folder.
 import { useState } from "preact/hooks";
-import { at, get, items } from "../api.ts";
-import { bytes, count } from "../format.ts";
+import { Advice, at, get, items, Problem } from "../api.ts";
+import { bytes, count, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { go, href } from "../route.ts";
 import { loadMe, me } from "../session.ts";
@@ -9,9 +9,8 @@ import { t } from "../text.ts";
 import { FormDialog, openDialog } from "../ui/dialog.tsx";
 import { Alert, Loaded, toast, Usage } from "../ui/feedback.tsx";
 import { Field, Select } from "../ui/form.tsx";
-import { visible } from "../format.ts";
-import { refreshCatalog } from "./catalog.tsx";
-import { inWorkspace, type Product, readProducts, workspacesToMakeIn } from "./model.ts";
+import { catalog, refreshCatalog } from "./catalog.tsx";
+import { checkTitle, inWorkspace, kindOf, type Product, readProducts, workspacesToMakeIn } from "./model.ts";
 
 /** Asks for a title, and where there is a choice for the owner and the product; goes to the new folder's files. */
 export const createFolder = (): void => void openDialog((close) => <CreateFolder onClose={close} />);
@@ -43,9 +42,15 @@ function CreateFolder({ onClose }: { onClose: () => void }) {
   const offered = products.value?.filter((p) => p.collection.usersCanCreate) ?? [];
   const product = offered.find((p) => keyOf(p) === chosen) ?? offered[0];
   const make = async (form: FormData) => {
+    const title = String(form.get("title"));
+    checkTitle(title);
     const made = await inWorkspace<{ responses: { id: string }[] }>(
-      workspace, "POST", "/api/files/collections", items({ title: String(form.get("title")), product: product!.reference }),
-    );
+      workspace, "POST", "/api/files/collections", items({ title, product: product!.reference }),
+    ).catch((e: unknown) => {
+      // Where titles must differ, the server's words are those of other clients.
+      const same = catalog.value.folders?.some((f) => f.title.toLowerCase() === title.toLowerCase() && (workspace === "" ? kindOf(f) === "own" : f.project?.id === workspace));
+      throw e instanceof Problem && e.status === 400 && same ? new Advice(t("folders.titles.taken")) : e;
+    });
     void refreshCatalog();
     void loadMe().catch(() => {});
     toast(t("folders.create.done"));

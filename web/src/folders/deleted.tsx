@@ -1,7 +1,7 @@
 // #/deleted: folders that can still be restored.
 import { useEffect, useState } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
-import { visible } from "../format.ts";
+import { date, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { me } from "../session.ts";
 import { t } from "../text.ts";
@@ -35,7 +35,7 @@ export default function Deleted(_: ViewProps) {
     { id: "owner", head: t("folders.owner"), cell: (f) => <Owner of={f} /> },
     { id: "contents", head: t("folders.deleted.contents"), cell: contents },
     { id: "deleted", head: t("folders.deleted.when"), cell: (f) => <Time at={f.deleted} /> },
-    { id: "purge", head: t("folders.deleted.until"), cell: (f) => <Time at={f.purge} /> },
+    { id: "purge", head: t("folders.deleted.until"), cell: (f) => date(f.purge) },
     {
       id: "actions", head: t("folders.menu.head"), hideHead: true, end: true,
       cell: (f) => (

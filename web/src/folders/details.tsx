@@ -1,6 +1,6 @@
 // What is known of a folder: its addresses, its limits, who works in it and what is locked.
 import { useState } from "preact/hooks";
-import { at, davPath, del, get, post } from "../api.ts";
+import { at, davPath, del, get, post, xmlText } from "../api.ts";
 import { date } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
 import { href } from "../route.ts";
@@ -19,17 +19,14 @@ import { can, type Folder, readUses } from "./model.ts";
 
 type Lock = { path: string; depth: string; shared: boolean; user: string; owner: string; since: string; until: string; token: string | null };
 
-// What a client says about who locks is XML; people want its text.
-const lockOwner = (xml: string): string => (new DOMParser().parseFromString(`<o>${xml}</o>`, "text/xml").documentElement.textContent ?? "").trim().slice(0, 300);
-
 export function Details({ folder, reload }: { folder: Folder; reload: () => void }) {
   const { usage } = folder;
   return (
     <>
       <section class="section" aria-labelledby="addresses">
         <h2 id="addresses">{t("folders.details.addresses")}</h2>
-        <CopyText label={t("folders.details.url")} text={location.origin + davPath(folder.id)} />
-        <CopyText label={t("folders.details.id")} text={folder.id} />
+        <Address name={t("folders.details.url")} text={location.origin + davPath(folder.id)} />
+        <Address name={t("folders.details.id")} text={folder.id} />
         {can(folder, "read") && <p><ButtonLink icon="mount" href={href(["mount", folder.id])}>{t("folders.details.mount")}</ButtonLink></p>}
       </section>
       <section class="section" aria-labelledby="room">
@@ -60,6 +57,15 @@ export function Details({ folder, reload }: { folder: Folder; reload: () => void
       <UsesNow folder={folder} />
       <Locks folder={folder} />
     </>
+  );
+}
+
+function Address({ name, text }: { name: string; text: string }) {
+  return (
+    <div class="field">
+      <span class="hint">{name}</span>
+      <CopyText label={name} text={text} />
+    </div>
   );
 }
 
@@ -146,7 +152,7 @@ function Locks({ folder }: { folder: Folder }) {
               columns={[
                 { id: "path", head: t("folders.locks.what"), cell: (l) => <Path of={l} /> },
                 { id: "user", head: t("folders.details.user"), cell: (l) => <Name text={l.user} /> },
-                { id: "owner", head: t("folders.locks.says"), cell: (l) => <Name text={lockOwner(l.owner)} /> },
+                { id: "owner", head: t("folders.locks.says"), cell: (l) => <Name text={xmlText(l.owner).slice(0, 300)} /> },
                 { id: "since", head: t("folders.details.since"), cell: (l) => <Time at={l.since} /> },
                 { id: "until", head: t("folders.locks.until"), cell: (l) => <Time at={l.until} /> },
                 {

@@ -66,8 +66,8 @@ export function History({ folder }: { folder: Folder }) {
   );
 }
 
-const doors = ["webdav", "collections", "vfolders", "files", "davit", "auth", "command", "server"] as const;
-const door = (name: string): string => ((doors as readonly string[]).includes(name) ? t(`folders.history.doors.${name as (typeof doors)[number]}`) : name);
+// The page and other programs use the same APIs.
+const door = (name: string): string => t(`folders.history.doors.${name === "webdav" || name === "command" || name === "server" ? name : "api"}`);
 
 const sentences: { [action: string]: TextKey } = {
   "folder.create": "folders.history.did.create",

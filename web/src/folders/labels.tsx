@@ -1,6 +1,6 @@
 // The labels of a folder: a name each, and a value that may be empty.
 import { useState } from "preact/hooks";
-import { items, post } from "../api.ts";
+import { Advice, items, post } from "../api.ts";
 import { route, go, href } from "../route.ts";
 import { t } from "../text.ts";
 import { Button, IconButton } from "../ui/button.tsx";
@@ -69,7 +69,7 @@ function EditLabels({ folder, after, onClose }: { folder: Folder; after: () => v
       onClose={onClose}
       onSubmit={async () => {
         if (clean === "" && value.trim() !== "") {
-          throw new Error(t("folders.labels.nameless"));
+          throw new Advice(t("folders.labels.nameless"));
         }
         await post("/api/files/collections/updateLabels", items({ id: folder.id, labels: Object.fromEntries(added()) }));
         toast(t("folders.labels.done"));

@@ -1,7 +1,7 @@
 // The dialog that limits what a folder may hold. Administrators set any limit; who manages a folder may only make
 // room scarcer, up to what its owner's folders may have.
 import { useState } from "preact/hooks";
-import { at, patch, post } from "../api.ts";
+import { Advice, at, patch, post } from "../api.ts";
 import { bytes, parseBytes } from "../format.ts";
 import { me } from "../session.ts";
 import { t } from "../text.ts";
@@ -35,17 +35,24 @@ function LimitFolder({ folder, after, onClose }: { folder: Folder; after: () => 
   const submit = async (form: FormData) => {
     const maxBytes = parseBytes(String(form.get("bytes") ?? ""));
     if (bytesKind === "own" && (maxBytes === undefined || maxBytes < 1)) {
-      throw new Error(t("folders.limits.wrongBytes"));
+      throw new Advice(t("folders.limits.wrongBytes"));
     }
     const maxFiles = Number(form.get("files"));
     if (filesKind === "own" && admin && !(Number.isSafeInteger(maxFiles) && maxFiles >= 1)) {
-      throw new Error(t("folders.limits.wrongFiles"));
+      throw new Advice(t("folders.limits.wrongFiles"));
     }
     if (admin) {
       const value = (kind: Kind, n: number | undefined) => (kind === "default" ? "default" : kind === "none" ? null : n);
       await patch(at`/api/davit/folders/${folder.id}`, { limits: { maxBytes: value(bytesKind, maxBytes), maxFiles: value(filesKind, maxFiles) } });
     } else {
-      await post("/folders/_/quota", { id: folder.id, input: { size_bytes: bytesKind === "own" ? maxBytes : 0 } });
+      // The server makes it as large as it may be.
+      const { size_bytes: got } = await post<{ size_bytes: number }>("/folders/_/quota", { id: folder.id, input: { size_bytes: bytesKind === "own" ? maxBytes : 0 } });
+      if (bytesKind === "own" && got !== maxBytes) {
+        toast(t("folders.limits.capped", { bytes: bytes(got) }));
+        void refreshCatalog();
+        after();
+        return;
+      }
     }
     toast(t("folders.limits.done"));
     void refreshCatalog();

@@ -1,5 +1,5 @@
 // What the page knows of folders: as the server shows them, and what may be done with them.
-import { at, call, get, post } from "../api.ts";
+import { Advice, at, call, get, post } from "../api.ts";
 import { byName, visible } from "../format.ts";
 import { me, onEnd } from "../session.ts";
 import { t } from "../text.ts";
@@ -67,6 +67,19 @@ export const labelsOf = (f: Folder): [string, string][] => Object.entries(f.labe
 /** Where new folders can be made: the user's own workspace has the ID "". */
 export const workspacesToMakeIn = (): { id: string; title: string }[] =>
   (me.value?.workspaces ?? []).filter((w) => w.id === "" || w.role === "PI" || w.role === "ADMIN").map(({ id, title }) => ({ id, title }));
+
+/** Fails with what is wrong with a title that somebody typed, as the server would refuse it. */
+export function checkTitle(title: string): void {
+  if (title.trim() === "") {
+    throw new Advice(t("folders.titles.blank"));
+  }
+  if (/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/u.test(title)) {
+    throw new Advice(t("folders.titles.control"));
+  }
+  if (/^[0-9a-f]{32}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(title)) {
+    throw new Advice(t("folders.titles.id"));
+  }
+}
 
 /** A storage product, as GET /api/files/collections/retrieveProducts shows it. */
 export type Product = {

@@ -77,7 +77,7 @@ function Parts({ folder, part, reload }: { folder: Folder; part: string; reload:
 function Gone({ was }: { was: Folder | undefined }) {
   useEffect(() => void refreshCatalog(), []);
   return (
-    <Page title={was?.title ?? t("folders.gone.title")} heading={was && <Name text={was.title} />}>
+    <Page title={was?.title ?? t("nav.folders")} heading={was && <Name text={was.title} />}>
       <div role="alert">
         <Empty icon="folder" title={t("folders.gone.title")}>
           <p class="folders-empty">{t("folders.gone.why")}</p>

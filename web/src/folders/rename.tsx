@@ -5,7 +5,7 @@ import { FormDialog, openDialog } from "../ui/dialog.tsx";
 import { toast } from "../ui/feedback.tsx";
 import { Field } from "../ui/form.tsx";
 import { refreshCatalog } from "./catalog.tsx";
-import type { Folder } from "./model.ts";
+import { checkTitle, type Folder } from "./model.ts";
 
 /** after is called when it has the new title. */
 export function renameFolder(f: Folder, after: () => void): void {
@@ -16,6 +16,7 @@ export function renameFolder(f: Folder, after: () => void): void {
       onClose={close}
       onSubmit={async (form) => {
         const title = String(form.get("title"));
+        checkTitle(title);
         if (title !== f.title) {
           await post("/api/files/collections/rename", items({ id: f.id, newTitle: title }));
           toast(t("folders.rename.done"));

@@ -175,7 +175,7 @@ function Add({ folder, grants, groups, after }: { folder: Folder; grants: readon
 type Row = { key: string; who: "owner" | "managers" | "members" | Grant };
 
 function Access({ folder, grants, groups, manages, after }: { folder: Folder; grants: readonly Grant[]; groups: readonly Group[]; manages: boolean; after: () => void }) {
-  const title = (e: Entity) => (e.type === "user" ? e.username : (groups.find((g) => g.id === e.group)?.title ?? t("folders.sharing.otherGroup")));
+  const title = (e: Entity) => (e.type === "user" ? e.username : ([...groups, ...(me.value?.groups ?? [])].find((g) => g.id === e.group)?.title ?? t("folders.sharing.otherGroup")));
   const rows: Row[] = [
     ...(folder.project ? [{ key: "managers", who: "managers" as const }, { key: "members", who: "members" as const }] : [{ key: "owner", who: "owner" as const }]),
     ...[...grants].map((g) => ({ key: g.entity.type === "user" ? `u ${g.entity.username}` : `g ${g.entity.group}`, who: g })),
@@ -216,7 +216,8 @@ function Access({ folder, grants, groups, manages, after }: { folder: Folder; gr
       id: "why", head: t("folders.sharing.why"),
       cell: ({ who }) =>
         who === "owner" ? t("folders.sharing.owns")
-        : who === "managers" || who === "members" ? t("folders.sharing.byProject")
+        : who === "managers" ? t("folders.sharing.manage")
+        : who === "members" ? t("folders.sharing.belong")
         : who.entity.type === "user" && who.entity.username === folder.createdBy && folder.project ? t("folders.sharing.madeIt")
         : t("folders.sharing.granted"),
     },

@@ -1,6 +1,7 @@
 // Fields of forms: a label, what it is about, and what is wrong with it, tied together for screen readers.
 import type { ComponentChildren, InputHTMLAttributes, SelectHTMLAttributes, TextareaHTMLAttributes } from "preact";
 import { useId, useState } from "preact/hooks";
+import { Advice } from "../api.ts";
 import { t } from "../text.ts";
 import { IconButton } from "./button.tsx";
 import { toast, toastError } from "./feedback.tsx";
@@ -98,6 +99,6 @@ export async function writeClipboard(text: string): Promise<void> {
   const done = document.execCommand("copy");
   area.remove();
   if (!done) {
-    throw new Error(t("errors.clipboard"));
+    throw new Advice(t("errors.clipboard"));
   }
 }

@@ -88,7 +88,7 @@ export function UserField({ label, hint, name, value, onChange, without = [], re
         onInput={(e) => { onChange(e.currentTarget.value); ask(e.currentTarget.value); }}
         onKeyDown={key} onBlur={() => { asked.current++; setOpen(false); }}
       />
-      <ul id={`${id}-list`} class="userfield-list" role="listbox" aria-label={label} hidden={!open}>
+      <ul id={`${id}-list`} class="userfield-list" role="listbox" aria-label={t("common.namesList")} hidden={!open}>
         {names.map((n, i) => (
           <li
             key={n} id={`${id}-${i}`} role="option" aria-selected={i === active}

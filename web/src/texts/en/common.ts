@@ -58,6 +58,7 @@ export const common = {
     hidePassword: "Hide: {what}",
     loading: "Loading …",
     messages: "Messages",
+    namesList: "Names to choose from",
     namesOffered: { one: "{n} name to choose from.", other: "{n} names to choose from." },
     never: "never",
     none: "none",
