@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-Y4R6S6QN.js";import{a as o}from"./chunk-PNRYDSMQ.js";import"./chunk-HA37BHKC.js";import{c as t}from"./chunk-BGG5VRDA.js";import"./chunk-OOJM4CTU.js";function p(i){return o(e,{title:t("people.sections.audit"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-Y4R6S6QN.js";import{a as o}from"./chunk-PNRYDSMQ.js";import"./chunk-HA37BHKC.js";import{c as e}from"./chunk-BGG5VRDA.js";import"./chunk-OOJM4CTU.js";function p(r){return o(t,{title:e("people.sections.check"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-Y4R6S6QN.js";import{a as e}from"./chunk-PNRYDSMQ.js";import"./chunk-HA37BHKC.js";import{c as o}from"./chunk-BGG5VRDA.js";import"./chunk-OOJM4CTU.js";function t(p){return e(r,{title:o("people.sections.folders"),children:null})}export{t as default};

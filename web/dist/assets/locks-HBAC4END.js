@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-Y4R6S6QN.js";import{a as t}from"./chunk-PNRYDSMQ.js";import"./chunk-HA37BHKC.js";import{c as o}from"./chunk-BGG5VRDA.js";import"./chunk-OOJM4CTU.js";function p(r){return t(e,{title:o("people.sections.locks"),children:null})}export{p as default};

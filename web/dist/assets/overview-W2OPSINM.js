@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-Y4R6S6QN.js";import{a as o}from"./chunk-PNRYDSMQ.js";import"./chunk-HA37BHKC.js";import{c as e}from"./chunk-BGG5VRDA.js";import"./chunk-OOJM4CTU.js";function t(p){return o(r,{title:e("people.sections.overview"),children:null})}export{t as default};
