@@ -13,8 +13,8 @@ async function open(context, section, heading) {
   return page;
 }
 
-/** What every section has to stand: axe, and 360 px without scrolling sideways. */
-async function fine(page, name) {
+/** What every section has to stand: axe, and 360 px without scrolling sideways; long lists once are enough for axe. */
+async function fine(page, name, { long = false } = {}) {
   await checkAxe(page);
   await shot(page, name);
   const before = page.viewportSize();
@@ -24,8 +24,14 @@ async function fine(page, name) {
     return document.documentElement.scrollWidth > innerWidth ? `${document.documentElement.scrollWidth} px: ${found?.outerHTML.slice(0, 300)}` : "";
   });
   check(wide === "", `${name} is wider than 360 px: ${wide}`);
-  await checkAxe(page);
+  if (!long) await checkAxe(page);
   await page.setViewportSize(before);
+}
+
+/** Types into the field for searching, and waits until that is what is asked for. */
+async function seek(page, text) {
+  await page.getByRole("searchbox").fill(text);
+  await eventually(`the search for ${text}`, () => [...new URLSearchParams(page.url().split("?")[1] ?? "").values()].includes(text) || (text === "" && !/[?&](q|text|user)=/.test(page.url())));
 }
 
 const row = (page, text) => page.getByRole("row").filter({ hasText: text });
@@ -69,6 +75,7 @@ await scenario("metrics are understood", async () => {
   let history = { last: undefined, points: [] };
   for (const s of [first, second, third]) history = extend(history, s);
   equal(history.points.map((p) => p.at), [10, 20]);
+  check(extend(history, { ...third, at: 20.4 }) === history, "what is too close is passed over");
   history = extend(history, { ...third, at: 20 + gap + 1 });
   check(history.points.at(-1).gap === true, "a time in which nobody looked is a gap");
   check(extend(history, { ...third, at: 5 }) === history, "what comes late is passed over");
@@ -133,9 +140,8 @@ await scenario("folders of everybody", async ({ context, faults }) => {
   const plans = await folder(bob, "plans");
   await must(bob, "PUT", `/dav/${plans}/a.txt`, "12345");
   const page = await open(context, "folders", "Folders");
-  const search = page.getByRole("searchbox", { name: "Title, owner, project or ID" });
   // Search, pages, order.
-  await search.fill("bob-watch");
+  await seek(page, "bob-watch");
   await page.getByText("50 folders on this page").waitFor();
   await page.getByRole("button", { name: "Next page" }).click();
   await page.getByText("7 folders on this page").waitFor();
@@ -146,10 +152,10 @@ await scenario("folders of everybody", async ({ context, faults }) => {
   await page.getByRole("button", { name: "Size" }).click();
   await eventually("the largest is first", async () => (await page.getByRole("row").nth(1).innerText()).includes("plans"));
   check(page.url().includes("sort=bytes"), "the address keeps the order");
-  await search.fill("onerror");
-  await row(page, "U+200B").waitFor();
-  check((await row(page, "onerror").locator("img").count()) === 0, "a title is text");
-  await search.fill(plans);
+  await seek(page, "onerror");
+  await row(page, "=1+1").getByText("U+200B").waitFor();
+  check((await row(page, "=1+1").locator("img").count()) === 0, "a title is text");
+  await seek(page, plans);
   await row(page, "plans").waitFor();
   // A file that came past the server is found by a count.
   await writeFile(onDisk(`${plans}/by-hand`), "1234567");
@@ -214,10 +220,10 @@ await scenario("folders of everybody", async ({ context, faults }) => {
   equal((await api(admin, "GET", `/api/davit/folders/${plans}`)).status, 404);
   equal((await api(cleo, "POST", `/api/davit/folders/${plans}/restore`)).status, 404);
   // All of them, narrow and wide.
-  await search.fill("");
+  await seek(page, "");
   await page.getByText("50 folders on this page").waitFor();
-  await fine(page, "folders");
-  await search.fill(odd);
+  await fine(page, "folders", { long: true });
+  await seek(page, odd);
   await row(page, "U+200B").waitFor();
   await fine(page, "hostile-folder");
   equal(faults, []);
@@ -243,10 +249,10 @@ await scenario("locks are seen and removed", async ({ context }) => {
   await letter.getByText("alone, only this").waitFor();
   equal((await dav(dora, "PUT", `${id}/letter.odt`, "two")).status, 423);
   await fine(page, "locks");
-  await page.getByRole("searchbox").fill("office");
+  await seek(page, "office");
   await letter.waitFor({ state: "hidden" });
   await row(page, "onerror").waitFor();
-  await page.getByRole("searchbox").fill("letter");
+  await seek(page, "letter");
   await letter.waitFor();
   await letter.getByRole("button", { name: "Remove the lock of dora-watch on letter.odt" }).click();
   const dialog = page.getByRole("dialog", { name: "Remove this lock?" });
@@ -276,10 +282,9 @@ await scenario("mounts are seen and revoked", async ({ context }) => {
   await used.getByText("127.0.0.1").waitFor();
   await used.getByRole("link", { name: "data" }).waitFor();
   await fine(page, "mounts");
-  const search = page.getByRole("searchbox");
-  await search.fill("ann-watch");
+  await seek(page, "ann-watch");
   await page.getByText("This user has no valid mounts").waitFor();
-  await search.fill("emil-watch");
+  await seek(page, "emil-watch");
   await line.waitFor();
   await line.getByRole("button", { name: "Revoke the mount kernel 7 <b> of emil-watch" }).click();
   const dialog = page.getByRole("dialog");
@@ -301,7 +306,7 @@ await scenario("the audit tells who did what", async ({ context, faults }) => {
   const page = await open(context, "audit", "Audit");
   const entries = page.getByRole("list", { name: "Audit" }).locator(":scope > li");
   await entries.first().waitFor();
-  await fine(page, "audit");
+  await fine(page, "audit", { long: true });
   // By whom.
   const by = page.getByLabel("User (name)");
   await by.fill("fay-watch");
@@ -321,7 +326,7 @@ await scenario("the audit tells who did what", async ({ context, faults }) => {
   await eventually("still one entry", async () => (await entries.count()) === 1);
   await page.getByRole("button", { name: "Clear the filters" }).click();
   // By text, in pages, all of them.
-  await page.getByRole("searchbox").fill("onerror");
+  await seek(page, fay.folders[hostile]);
   await page.getByText("50 entries so far").waitFor();
   await page.getByRole("button", { name: "Older entries" }).click();
   await page.getByText("61 entries, which is all").waitFor();
@@ -330,7 +335,7 @@ await scenario("the audit tells who did what", async ({ context, faults }) => {
   await page.getByLabel("To", { exact: true }).fill("2020-01-01");
   await page.getByText("Nothing was done that is like this").waitFor();
   await page.getByRole("button", { name: "Clear the filters" }).click();
-  await page.getByRole("searchbox").fill("sum(a1)");
+  await seek(page, "sum(a1)");
   await eventually("one entry", async () => (await entries.count()) === 1);
   // Both exports, of what is chosen.
   const take = async (name) => {
@@ -345,14 +350,14 @@ await scenario("the audit tells who did what", async ({ context, faults }) => {
   const [, lines] = await take("As JSON lines");
   equal(lines.trimEnd().split("\n").map((l) => JSON.parse(l).subject), ["=SUM(A1) fay"]);
   // The folder of an entry is in the list of folders.
-  await page.getByRole("searchbox").fill("onerror");
+  await seek(page, fay.folders[hostile]);
   await entries.first().getByRole("link", { name: "onerror" }).click();
   await page.getByRole("heading", { level: 1, name: "Folders" }).waitFor();
   await row(page, "U+200B").waitFor();
   equal(faults, []);
 });
 
-await scenario("the check finds what differs", async ({ context }, ) => {
+await scenario("the check finds what differs", async ({ context }) => {
   const gus = await user("gus-watch", { folders: ["counted"] });
   const id = gus.folders.counted;
   await must(gus, "PUT", `/dav/${id}/a`, "123");

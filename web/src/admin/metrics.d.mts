@@ -46,4 +46,5 @@ export function quantile(buckets: Counts, q: number): number | null;
 export function between(before: Snapshot, after: Snapshot): Moment;
 export const keep: number;
 export const gap: number;
+export const close: number;
 export function extend(history: History, next: Snapshot): History;

@@ -120,10 +120,13 @@ export const keep = 15 * 60;
 /** Beyond this nobody was looking: the line has a gap, not an average. */
 export const gap = 30;
 
-/** points of the last 15 minutes, oldest first, after one more snapshot; a point is null where there is a gap. */
+/** Snapshots that are closer, in seconds, say little about a rate. */
+export const close = 1;
+
+/** points of the last 15 minutes, oldest first, after one more snapshot; one says gap where there is one. */
 export function extend(history, next) {
   const { last, points } = history;
-  if (last && next.at <= last.at) {
+  if (last && next.at < last.at + close) {
     return history;
   }
   const kept = points.filter((p) => p.at > next.at - keep);

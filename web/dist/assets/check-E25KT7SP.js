@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-M42QAOK2.js";import{a as o}from"./chunk-H4I2N7F3.js";import"./chunk-74JN266Z.js";import{c as e}from"./chunk-DEN6D3HI.js";import"./chunk-OOJM4CTU.js";function p(r){return o(t,{title:e("people.sections.check"),children:null})}export{p as default};

@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-M42QAOK2.js";import{a as e}from"./chunk-H4I2N7F3.js";import"./chunk-74JN266Z.js";import{c as o}from"./chunk-DEN6D3HI.js";import"./chunk-OOJM4CTU.js";function t(p){return e(r,{title:o("people.sections.folders"),children:null})}export{t as default};

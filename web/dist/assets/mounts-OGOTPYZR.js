@@ -1,1 +1,0 @@
-import{a as e}from"./chunk-M42QAOK2.js";import{a as t}from"./chunk-H4I2N7F3.js";import"./chunk-74JN266Z.js";import{c as o}from"./chunk-DEN6D3HI.js";import"./chunk-OOJM4CTU.js";function p(r){return t(e,{title:o("people.sections.mounts"),children:null})}export{p as default};

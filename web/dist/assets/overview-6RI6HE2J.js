@@ -1,1 +1,0 @@
-import{a as r}from"./chunk-M42QAOK2.js";import{a as o}from"./chunk-H4I2N7F3.js";import"./chunk-74JN266Z.js";import{c as e}from"./chunk-DEN6D3HI.js";import"./chunk-OOJM4CTU.js";function t(p){return o(r,{title:e("people.sections.overview"),children:null})}export{t as default};
