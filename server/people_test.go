@@ -132,6 +132,10 @@ func TestProjectList(t *testing.T) {
 		c.wants(200, "GET", "/api/davit/projects"+want, "", lab, in)
 	}
 	user.wants(200, "GET", "/api/davit/projects/"+lab, "", in)
+	for _, c := range []*caller{root, user} {
+		c.wants(200, "GET", "/api/davit/users/user", "", `"projects":[{"id":"`+lab+`","title":"Big Lab","role":"USER"}]`)
+	}
+	pi.wants(403, "GET", "/api/davit/users/user", "")
 	root.wants(200, "GET", "/api/davit/projects/"+club, "", `"members":1,"usage":{"folders":0,"bytes":0,"files":0}`)
 	for _, c := range []struct {
 		who    *caller

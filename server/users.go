@@ -37,7 +37,8 @@ type account struct {
 	Created     string        `json:"created"`
 	LastUsed    *string       `json:"lastUsed"`
 
-	Usage *accountUsage `json:"usage,omitempty"`
+	Usage    *accountUsage    `json:"usage,omitempty"`
+	Projects *[]workspaceJSON `json:"projects,omitempty"` // of one user, not in lists
 }
 
 // accountUsage is what the personal folders of a user hold together.
@@ -189,6 +190,14 @@ func (s *Server) showUser(c echo.Context, status int, u store.User) error {
 	}
 	a := s.accountOf(u)
 	a.Usage = usageOut(t)
+	projects, err := s.store.ProjectsOf(c.Request().Context(), u.ID, store.Range{Limit: 1000})
+	if err != nil {
+		return err
+	}
+	a.Projects = &[]workspaceJSON{}
+	for _, m := range projects {
+		*a.Projects = append(*a.Projects, workspaceJSON{m.ID, m.Title, m.Role})
+	}
 	return c.JSON(status, a)
 }
 

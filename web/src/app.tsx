@@ -56,7 +56,7 @@ const administration: Place = { first: ["admin"], to: href(["admin"]), icon: "se
 
 function Frame() {
   const first = route.value.path[0] ?? "";
-  const all = [...places, ...(me.value?.workspaces.some((w) => w.id !== "") ? [projects] : []), ...(me.value?.admin ? [administration] : [])];
+  const all = [...places, ...(me.value?.workspaces.some((w) => w.id !== "") || (me.value?.mayCreateProjects && !me.value.admin) ? [projects] : []), ...(me.value?.admin ? [administration] : [])];
   return (
     <div class="frame">
       <a class="skip" href="#content" onClick={(e) => { e.preventDefault(); document.getElementById("content")?.focus(); }}>{t("app.skip")}</a>

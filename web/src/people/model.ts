@@ -18,6 +18,8 @@ export type User = {
   created: string;
   lastUsed: string | null;
   usage: Holds;
+  /** Absent in lists. */
+  projects?: { id: string; title: string; role: Role }[];
 };
 
 export type Role = "PI" | "ADMIN" | "USER";

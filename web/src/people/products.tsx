@@ -5,7 +5,6 @@ import type { ViewProps } from "../app.tsx";
 import { get } from "../api.ts";
 import { bytes, count, date } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { href } from "../route.ts";
 import { rich, t, type TextKey } from "../text.ts";
 import { Alert, Loaded, Usage } from "../ui/feedback.tsx";
 import { Icon } from "../ui/icon.tsx";
@@ -85,8 +84,7 @@ function Card({ product: p }: { product: Product }) {
       <dl class="facts">
         <Fact label={t("people.products.reference")}><code>{`${p.provider}/${p.category}/${p.id}`}</code></Fact>
         <Fact label={t("people.products.holds")}>
-          {t("people.folders.sum", { n: p.usage.folders, bytes: bytes(p.usage.bytes) })}{" "}
-          <a href={href(["admin", "folders"], { product: p.default ? "" : `${p.provider}/${p.category}/${p.id}` })}>{t("people.products.show")}</a>
+          {t("people.folders.sum", { n: p.usage.folders, bytes: bytes(p.usage.bytes) })}
         </Fact>
         <Fact label={t("people.products.volume")}>
           {p.volume.directory === "" ? t("people.products.dataDirectory") : <Name text={p.volume.directory} />} <code class="setting">{p.volume.directory === "" ? "--data" : "volume"}</code>

@@ -6,7 +6,7 @@ import { useLoad } from "../load.ts";
 import { go, href } from "../route.ts";
 import { loadMe, me } from "../session.ts";
 import { rich, t } from "../text.ts";
-import { Button, IconButton } from "../ui/button.tsx";
+import { Button } from "../ui/button.tsx";
 import { Dialog, openDialog } from "../ui/dialog.tsx";
 import { Empty, Loaded, toast, toastError } from "../ui/feedback.tsx";
 import { MenuButton } from "../ui/menu.tsx";
@@ -208,7 +208,7 @@ function GroupMembers({ project, group, manages, onClose }: { project: Project; 
     { id: "role", head: t("people.members.role"), cell: (m) => t(`people.roles.${m.role}`) },
     {
       id: "remove", head: t("people.actions"), hideHead: true, end: true,
-      cell: (m) => manages || m.user === me.value?.name ? <IconButton icon="close" label={t("people.groups.takeOut", { name: visible(m.user) })} busy={busy} onClick={() => void change("DELETE", m.user)} /> : null,
+      cell: (m) => manages || m.user === me.value?.name ? <Button aria-label={t("people.groups.takeOut", { name: visible(m.user) })} busy={busy} onClick={() => void change("DELETE", m.user)}>{t("people.members.remove")}</Button> : null,
     },
   ];
   return (
@@ -249,7 +249,7 @@ function Folders({ project, onLimits }: { project: Project; onLimits: (p: Projec
         </div>
         <FolderTable
           folders={folders} none={t(project.usage.folders > 0 ? "people.folders.noneSeen" : "people.folders.noneOfProject")}
-          {...(admin ? { all: href(["admin", "folders"], { project: project.id }) } : { open: (f) => href(["files", f.id]) })}
+          {...(admin ? { all: href(["admin", "folders"], { q: project.title }) } : { open: (f) => href(["files", f.id]) })}
         />
       </section>
       <section class="card section">

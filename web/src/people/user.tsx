@@ -60,6 +60,16 @@ export function UserPage({ name }: { name: string }) {
               </dl>
             </section>
             <Folders user={u} onChange={changed(user)} />
+            <section class="card section">
+              <h2>{t("people.sections.projects")}</h2>
+              {u.projects?.length ? (
+                <ul class="plain-list">
+                  {u.projects.map((p) => <li key={p.id}><a href={href(["admin", "projects", p.id])}><Name text={p.title} /></a> <span class="quiet">{t(`people.roles.${p.role}`)}</span></li>)}
+                </ul>
+              ) : (
+                <p class="quiet">{t("people.users.noProjects")}</p>
+              )}
+            </section>
             <QuotaCard workspace={u.id} settable />
             <Access user={u} />
           </>
@@ -89,7 +99,7 @@ function Folders({ user, onChange }: { user: User; onChange: (u?: User) => void 
           <h2>{t("people.folders.title")}</h2>
           <span class="quiet">{t("people.folders.sum", { n: user.usage.folders, bytes: bytes(user.usage.bytes) })}</span>
         </div>
-        <FolderTable folders={folders} all={href(["admin", "folders"], { owner: user.name })} none={t("people.folders.noneOfUser")} />
+        <FolderTable folders={folders} all={href(["admin", "folders"], { q: user.name })} none={t("people.folders.noneOfUser")} />
       </section>
     </>
   );
