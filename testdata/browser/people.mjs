@@ -454,7 +454,7 @@ await scenario("an administrator keeps projects", async ({ context }) => {
   await shot(page, "group");
   const [group] = (await must(paul, "GET", `/api/davit/projects/${project.id}/groups`)).items;
   equal((await must(paul, "GET", `/api/davit/groups/${group.id}/members`)).items.map((m) => m.user), ["mia"]);
-  await form.getByRole("button", { name: "Take mia out of the group" }).click();
+  await form.getByRole("button", { name: "Remove mia from the group" }).click();
   await form.getByText("Nobody is in this group.").waitFor();
   equal((await must(paul, "GET", `/api/davit/groups/${group.id}/members`)).items, []);
   await form.getByRole("button", { name: "Close" }).click();

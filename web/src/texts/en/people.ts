@@ -317,7 +317,7 @@ export const people = {
     choose: "Choose …",
     nobody: "All members are in it",
     takeIn: "Add",
-    takeOut: "Take {name} out of the group",
+    takeOut: "Remove {name} from the group",
     taken_in: "{name} is in the group now.",
     taken_out: "{name} is not in the group any more.",
   },

@@ -1,1 +1,0 @@
-import{f as t}from"./chunk-QOHINTHX.js";import{_ as n}from"./chunk-WD3G342S.js";function o({text:e,class:a}){return t("bdi",{class:a?`name ${a}`:"name",children:n(e).map((s,c)=>s.code?t("span",{class:"codepoint",children:s.text},c):s.text)})}export{o as a};
