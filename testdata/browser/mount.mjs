@@ -7,8 +7,9 @@ import process from "node:process";
 import jsQR from "../clients/npm/node_modules/jsqr/dist/jsQR.js";
 import { api, check, checkAxe, dav, equal, eventually, file, must, onDisk, scenario, server, shot, signIn, user } from "./harness.mjs";
 
-const title = `It's "my" data, $HOME & more`;
-const short = "It-s-my-data-HOME-more";
+// The number keeps apart those who run this on one machine at the same time.
+const title = `It's "my" data, $HOME & ${process.pid}`;
+const short = `It-s-my-data-HOME-${process.pid}`;
 
 // A machine of ann's: a home, and a sudo, for the tests are root already. Others can reach it: davfs2 gives its rights up.
 const machine = await mkdtemp(path.join(os.tmpdir(), "davit-machine-"));
@@ -110,7 +111,7 @@ await scenario("from the sign-in to a directory that is uploaded and mounted on 
     equal(await readFile(`${point}/from the mount`, "utf8"), "third\n");
     await run(`umount ${point}`);
   } finally {
-    await run(`umount -i -l ${point} 2>/dev/null || true; rmdir ${point} || true; rm -f /etc/davfs2/davit-${short}.conf /etc/davfs2/davit-${short}.secrets`);
+    await run(`umount -i -l ${point} 2>/dev/null || true; rmdir ${point} && rmdir --ignore-fail-on-non-empty /mnt/davit || true; rm -f /etc/davfs2/davit-${short}.conf /etc/davfs2/davit-${short}.secrets`);
   }
   await shot(page, "davfs2");
   await checkAxe(page);

@@ -83,16 +83,16 @@ function Shown({ made, onMade }: { made: Made; onMade: (made: Made | undefined) 
   const [seen, setSeen] = useState<Token | "revoked">();
   const [since] = useState(Date.now);
   const [asking, setAsking] = useState(false);
-  useEvery(2000, () => {
-    // Often while somebody types the commands, seldom when the page was left open.
-    if (asking || seen === "revoked" || (Date.now() - since > 10 * 60_000 && Math.random() > 0.1)) {
+  const connected = seen && seen !== "revoked" && seen.lastUsed ? seen : undefined;
+  // Often while somebody types the commands, seldom when it works, or the page was left open.
+  useEvery(!connected && Date.now() - since < 10 * 60_000 ? 2000 : 15_000, () => {
+    if (asking || seen === "revoked") {
       return;
     }
     setAsking(true);
     tokens().then(
       (all) => {
-        const mine = all.find((k) => k.id === made.id);
-        setSeen(mine ?? "revoked");
+        setSeen(all.find((k) => k.id === made.id) ?? "revoked");
         setAsking(false);
       },
       () => setAsking(false), // the next time tells
@@ -111,7 +111,6 @@ function Shown({ made, onMade }: { made: Made; onMade: (made: Made | undefined) 
       onMade(undefined);
     }
   };
-  const connected = seen && seen !== "revoked" && seen.lastUsed ? seen : undefined;
   return (
     <div class="prose">
       <Alert kind="warning">{t("mount.deviceOnce")}</Alert>

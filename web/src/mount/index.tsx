@@ -67,7 +67,7 @@ function Ways({ folder, all }: { folder: Folder | null; all: readonly Folder[] }
           <CopyText label={t("mount.address")} text={target.url} />
         </div>
       </div>
-      {folder?.readOnly && <Alert>{rich("mount.onlyReading", { title: <Name text={folder.title} /> })}</Alert>}
+      {folder?.readOnly && <Alert><p>{rich("mount.onlyReading", { title: <Name text={folder.title} /> })}</p></Alert>}
       {local && <Alert kind="warning">{t("mount.local")}</Alert>}
       <Tabs label={t("mount.systems")} tabs={systems.map((s) => ({ href: place(folder?.id ?? "", s), label: t(labelOf(s)), current: s === system }))} />
       <section class="section mount-steps" aria-labelledby="mount-system">

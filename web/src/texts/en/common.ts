@@ -32,7 +32,7 @@ export const common = {
     wrong: "The user name or the password is wrong. Upper and lower case matter in both.",
     slow: { one: "Too many tries at once. Please wait {n} second and try again.", other: "Too many tries at once. Please wait {n} seconds and try again." },
     slowOver: "There were too many tries at once. You can try again now.",
-    slowNow: "This takes a few seconds: after wrong passwords the server answers slowly. It goes on by itself, and nobody is locked out.",
+    slowNow: "This takes some seconds, seldom more than five: after wrong passwords the server answers slowly. It goes on by itself, and nobody is locked out.",
     encrypted: "This server takes passwords over encrypted connections only, and this page came over an unencrypted one. Nothing is wrong with your password, but others in the network may have read it.",
     encryptedTry: "Open {url} instead, or ask who runs the server for its encrypted address.",
     encryptedAdmin: "If you run it: give it --tls-cert and --tls-key, or a reverse proxy that --trusted-proxy names. In a network that you trust, --allow-plain-basic takes passwords without encryption.",
