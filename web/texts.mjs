@@ -1,7 +1,7 @@
 // Looks for texts in src/ that people would read and that stand outside of src/texts: names each and fails if there is
 // one. "node texts.mjs DIR" looks into another directory than this.
 // Such are: letters between tags, in braces there too; letters in attributes and properties that people read; and
-// what begins like a sentence, but for errors that only who programs the page ever sees.
+// what begins like a sentence, but for code and for errors that only who programs the page ever sees.
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,7 +50,7 @@ function textIn(node) {
   let text;
   switch (node.kind) {
     case SyntaxKind.JsxText:
-      return letters(node.text);
+      return isCode(node.parent) ? undefined : letters(node.text);
     case SyntaxKind.TemplateExpression:
       text = [node.head, ...node.templateSpans.map((s) => s.literal)].map((p) => p.text).join("…");
       break;
@@ -73,7 +73,7 @@ function textIn(node) {
   const inBraces = up.kind === SyntaxKind.JsxExpression;
   const at = inBraces ? up.parent : up;
   if (at.kind === SyntaxKind.JsxAttribute) return read.has(at.name.text) ? letters(text) : undefined;
-  if (inBraces) return letters(text); // between tags
+  if (inBraces) return isCode(at) ? undefined : letters(text); // between tags
   if (up.kind === SyntaxKind.PropertyAssignment && up.initializer === part && read.has(up.name.text)) {
     return /^\w+(\.\w+)+$/.test(text) ? undefined : letters(text); // the key of a text
   }
@@ -81,6 +81,11 @@ function textIn(node) {
     if (above.kind === SyntaxKind.NewExpression && /(Error|Exception)$/.test(above.expression.text ?? "")) return undefined;
   }
   return /^\p{Lu}\p{L}*[,;:]? \p{L}[^;{}<>=]*$/u.test(text) ? text : undefined;
+}
+
+// isCode says whether an element shows what is the same in every language.
+function isCode(element) {
+  return element.kind === SyntaxKind.JsxElement && ["code", "kbd", "samp"].includes(element.openingElement.tagName.text);
 }
 
 function operator(binary) {

@@ -2,6 +2,7 @@
 import type { ComponentChildren, InputHTMLAttributes, SelectHTMLAttributes, TextareaHTMLAttributes } from "preact";
 import { useId, useState } from "preact/hooks";
 import { Advice } from "../api.ts";
+import { parts } from "../format.ts";
 import { t } from "../text.ts";
 import { IconButton } from "./button.tsx";
 import { toast, toastError } from "./feedback.tsx";
@@ -77,7 +78,7 @@ export function CopyText({ label, text, secret }: { label: string; text: string;
   };
   return (
     <div class="copytext" role="group" aria-label={label}>
-      <pre tabIndex={0} aria-label={label}><code>{shown ? text : "•".repeat(24)}</code></pre>
+      <pre tabIndex={0} aria-label={label}><code>{shown ? lines(text) : "•".repeat(24)}</code></pre>
       <div class="copytext-buttons">
         {secret && <IconButton icon={shown ? "eyeOff" : "eye"} label={shown ? t("common.hide") : t("common.show")} onClick={() => setShown(!shown)} />}
         <IconButton icon="copy" label={t("common.copy", { what: label })} onClick={() => void copy()} />
@@ -85,6 +86,9 @@ export function CopyText({ label, text, secret }: { label: string; text: string;
     </div>
   );
 }
+
+// What is not seen is shown (D35): names that others chose are in it. It is copied as it is.
+const lines = (text: string) => text.split("\n").flatMap((line, n) => [n > 0 ? "\n" : "", ...parts(line).map((p) => (p.code ? <span class="codepoint">{p.text}</span> : p.text))]);
 
 /** Puts text into the clipboard, also where the page came over plain HTTP, for which browsers have no Clipboard API. */
 export async function writeClipboard(text: string): Promise<void> {

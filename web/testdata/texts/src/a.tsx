@@ -5,7 +5,7 @@ export const A = ({ on }: { on: boolean }) => (
     {"there"}
     {on && "yes"} {on ? t("a.b") : `no ${1}`}
     – {1} · <b>{t("x")}</b>
-    <kbd>Ctrl + C</kbd>
+    <kbd>Ctrl + C</kbd> <code>--flag</code> <code>{"flag"}</code>
   </div>
 );
 export const list = [{ label: "Delete", key: "folders.x" }, { label: "folders.delete" }];

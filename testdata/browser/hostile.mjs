@@ -1,0 +1,175 @@
+// Names and files that somebody made to do harm, in every place of the page that shows them.
+import { api, check, checkAxe, davit, davPath, equal, eventually, folder, must, scenario, server, shot, signIn, user } from "./harness.mjs";
+
+const tag = (n) => `<img src=x onerror=pwned(${n})>`;
+const bidi = "invoice\u202efdp.exe\u2066\u200b";
+const fileNames = [
+  tag(1), "'\"><svg onload=pwned(2)>", "<script>pwned(3)", bidi, "  blank at both ends  ", "%2F..%2F%00", "${7*7}{{7*7}}", "a&amp;b&lt;", "long".repeat(63),
+  "javascript:pwned(4)", "constructor", "__proto__", "e\u0301\u0301\u0301\u0301", "line\u2028end", "null", "...", "-rf", "COM1", "#hash?query&x=y", "👩‍👩‍👧.txt",
+];
+
+// What holds of a page whatever it shows: nothing that people typed is an element or an attribute that acts, and
+// nothing that is not seen is in it as it is.
+async function unharmed(page, where) {
+  const found = await page.evaluate(() => {
+    const found = [];
+    const all = [document.documentElement, ...document.querySelectorAll("*")];
+    for (const e of all) {
+      for (const a of e.attributes) {
+        if (a.name.startsWith("on") || /^\s*javascript:/i.test(a.value) && ["href", "src", "action", "formaction"].includes(a.name)) found.push(e.outerHTML.slice(0, 200));
+        if (/[\u202a-\u202e\u2066-\u2069\u200b]/.test(a.value) && !["value", "href"].includes(a.name) && !a.name.startsWith("data-")) found.push(`${a.name} of ${e.outerHTML.slice(0, 200)}`);
+      }
+    }
+    for (const e of document.querySelectorAll("img[src='x'], script:not([src]), svg[onload], object, embed, base, meta[http-equiv]")) found.push(e.outerHTML.slice(0, 200));
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+      if (/[\u202a-\u202e\u2066-\u2069\u200b\u2028]/.test(walk.currentNode.data)) found.push(`the text ${JSON.stringify(walk.currentNode.data.slice(0, 100))}`);
+    }
+    if (/[\u202a-\u202e\u2066-\u2069\u200b]/.test(document.title)) found.push(`the title ${JSON.stringify(document.title)}`);
+    const kept = { ...localStorage, ...sessionStorage };
+    if ("pwned" in kept || document.cookie.includes("pwned") || window.wasPwned) found.push("a script ran");
+    return found;
+  });
+  check(found.length === 0, `${where}: ${[...new Set(found)].slice(0, 10).join("\n")}`);
+}
+
+// visiting gives a function that goes to a place and waits until all that it asked for has come.
+function visiting(page) {
+  const asked = new Map();
+  page.on("request", (r) => asked.set(r, Date.now()));
+  for (const over of ["requestfinished", "requestfailed"]) page.on(over, (r) => asked.delete(r));
+  return async (place) => {
+    await page.goto("about:blank");
+    asked.clear();
+    await page.goto("/" + place);
+    await page.getByRole("heading", { level: 1 }).first().waitFor();
+    // What streams never ends.
+    const quiet = () => [...asked.values()].every((at) => Date.now() - at > 3000);
+    await eventually(`${place} is quiet`, async () => quiet() && (await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true)))))) && quiet());
+  };
+}
+
+/** Goes to all places that links of the page lead to, to most of a kind. */
+async function everywhere(page, each, most = 1) {
+  const visit = visiting(page);
+  const kinds = new Map();
+  const places = ["#/"];
+  const seen = [];
+  for (let n = 0; n < places.length; n++) {
+    await visit(places[n]);
+    seen.push(places[n]);
+    await each(places[n]);
+    for (const to of await page.locator("a[href^='#/']").evaluateAll((all) => all.map((a) => a.getAttribute("href")))) {
+      const kind = to.replace(/[0-9a-f]{32}/g, "ID").replace(/\?.*/, "").replace(/^(#\/(?:files|view)\/ID)\/.*/, "$1/PATH");
+      const had = kinds.get(kind) ?? 0;
+      if (!places.includes(to) && had < most) {
+        kinds.set(kind, had + 1);
+        places.push(to);
+      }
+    }
+  }
+  return seen;
+}
+
+let mal, vic, shared;
+
+await scenario("hostile names, everywhere", async ({ context, newContext }) => {
+  mal = await user(tag("mal").slice(0, 64), { admin: true });
+  vic = await user(`vic ${bidi}`);
+  const title = [tag(10), "e\u0301 <i>x</i>", "<b>bold</b>'\"", "javascript:pwned(11)", "t".repeat(200)]; // marks of direction are refused in titles
+  for (const t of title) await folder(mal, t);
+  await davit("folder", "add", bidi, "--user", mal.name); // from before they were
+  shared = mal.folders[title[0]];
+  const items = (item) => ({ items: [item] });
+  await must(mal, "POST", "/api/files/collections/updateLabels", items({ id: shared, labels: { [tag("key").slice(0, 60)]: tag("value"), bidi } }));
+  await must(mal, "POST", "/api/files/collections/updateAcl", items({ id: shared, added: [{ entity: { type: "user", username: vic.name }, permissions: ["READ", "EDIT"] }], deleted: [] }));
+  await must(mal, "POST", "/api/davit/invitations", { folderId: mal.folders[title[1]], users: [vic.name], permission: "READ" });
+  await must(vic, "POST", "/api/davit/invitations", { folderId: await folder(vic, `of vic ${tag(12)}`), users: [mal.name], permission: "EDIT" });
+  const project = await must(mal, "POST", "/api/davit/projects", { title: `${tag(13)}${bidi}` });
+  await must(mal, "POST", `/api/davit/projects/${project.id}/groups`, { title: `${tag(14)}${bidi}` });
+  await folder(mal, `in a project ${tag(15)}`, { project: project.id });
+  await must(mal, "POST", "/api/tokens", { title: `${tag(16)}${bidi}`, description: tag(17), requestedPermissions: [{ name: "files", action: "read" }] });
+  await must(mal, "POST", "/api/davit/mounts", { folders: [{ id: shared }], title: `${tag(18)}${bidi}` });
+  for (const name of fileNames) await must(mal, "PUT", davPath(`${shared}/${name}`), "<script>pwned(20)</script>");
+  await must(mal, "MKCOL", davPath(`${shared}/dir ${tag(21)}`));
+  await must(mal, "PUT", davPath(`${shared}/dir ${tag(21)}/${bidi}.html`), "<script>pwned(22)</script>");
+  await must(mal, "LOCK", davPath(`${shared}/${tag(1)}`), `<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype><owner>${bidi}<script xmlns="http://www.w3.org/1999/xhtml">pwned(23)</script></owner></lockinfo>`);
+  await must(mal, "POST", "/api/files/trash", items({ id: `/${shared}/${bidi}` }));
+  await must(mal, "PUT", davPath(`${shared}/${bidi}`), "again");
+  await must(mal, "DELETE", `/api/davit/folders/${mal.folders[title[2]]}`);
+  // Sessions and mounts tell which program used them.
+  const agent = { "User-Agent": "<svg onload=pwned(24)> \u00bb", Accept: "application/json" };
+  equal((await api(null, "POST", "/auth/login", { username: mal.name, password: mal.password }, agent)).status, 200);
+  await must(mal, "PROPFIND", davPath(`${shared}/`), undefined, { Depth: "0", "User-Agent": "<svg onload=pwned(25)>" });
+
+  for (const [who, ctx] of [[mal, context], [vic, await newContext()]]) {
+    await ctx.addInitScript(() => {
+      window.pwned = (n) => {
+        window.wasPwned = true;
+        console.error(`a script of somebody's ran: ${n}`);
+      };
+    });
+    const page = await signIn(ctx, who.name, who.password);
+    let shown = 0;
+    const seen = await everywhere(page, async (place) => {
+      await unharmed(page, place);
+      const text = await page.locator("body").innerText();
+      shown += text.includes("<img src=x onerror=") ? 1 : 0;
+      if (who === mal) await checkAxe(page);
+    });
+    await page.goto(`/#/files/${shared}`);
+    await page.getByRole("link", { name: tag(1) }).first().waitFor();
+    await unharmed(page, "the directory");
+    await shot(page, `hostile-${who === mal ? "mal" : "vic"}`);
+    check(seen.length >= 8 && shown >= 3, `${shown} of ${seen.length} places show a hostile name: ${seen.join(" ")}`);
+  }
+}, { timeout: 400_000 });
+
+// Files that a browser would run, each under a name that invites it to.
+const beacon = "http://evil.invalid/";
+const script = `localStorage.pwned = 1; document.cookie = "pwned=1; path=/"; window.wasPwned = top.wasPwned = 1; fetch("/pwned"); fetch("/auth/sessions"); new Image().src = "${beacon}"`;
+const html = `<!doctype html><meta http-equiv="refresh" content="0;url=${beacon}"><base href="${beacon}"><link rel="stylesheet" href="${beacon}x.css"><script>${script}</script>
+<img src=x onerror='${script}'><svg onload='${script}'></svg><form action="${beacon}" id="f"><input name="a" autofocus onfocus='${script}'></form><iframe src="javascript:parent.wasPwned=1"></iframe>
+<a href='javascript:${script}'>Click here</a><h1>Heading of evil</h1>`;
+const svg = `<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="50" height="50" onload='${script}'><script>${script}</script><image href="${beacon}y.png"/><foreignObject width="50" height="50"><body xmlns="http://www.w3.org/1999/xhtml" onload='${script}'/></foreignObject></svg>`;
+const evil = {
+  "page.html": html, "page.htm": html, "page.xhtml": `<html xmlns="http://www.w3.org/1999/xhtml"><head><script>${script.replaceAll("&", "&amp;")}</script></head><body/></html>`,
+  "picture.svg": svg, "drawing.xml": svg, "no ending": html, "sniffed.txt": html, "sniffed.png": html, "sniffed.json": html, "sniffed.pdf": html, "sniffed.mp4": html, "sheet.csv": `a,"${html.replaceAll('"', '""')}"\n=cmd|' /C calc'!A0,2`,
+  "notes.md": `# Notes\n\n${html}\n\n[a link](javascript:window.wasPwned=1) ![a picture](${beacon}z.png) <details ontoggle="${"window.wasPwned=1"}" open>x</details>\n\n\`\`\`html\n${html}\n\`\`\`\n`,
+  "code.js": script, "style.css": `@import "${beacon}s.css"; body { background: url(${beacon}t.png) }`, "list.m3u8": `#EXTM3U\n${beacon}v.ts`,
+};
+
+await scenario("hostile files never run", async ({ context, newContext, requests }) => {
+  const una = await user("una", { folders: ["Gifts"] });
+  const id = una.folders.Gifts;
+  for (const [name, body] of Object.entries(evil)) await must(una, "PUT", davPath(`${id}/${name}`), body);
+  const page = await signIn(context, una.name, una.password);
+  const visit = visiting(page);
+  const clean = async (where) => {
+    await unharmed(page, where);
+    const bad = requests.filter((r) => /pwned/.test(r.path) || r.path === "/auth/sessions");
+    check(bad.length === 0, `${where} asked for ${JSON.stringify(bad.map((r) => r.path))}`);
+    equal((await context.cookies()).map((c) => c.name).sort(), ["csrfToken", "refreshToken"], where);
+  };
+  for (const name of Object.keys(evil)) {
+    await visit(`#/view/${id}/${encodeURIComponent(name)}`);
+    await clean(`the preview of ${name}`);
+  }
+  // Opened by a link that somebody sent, in the browser that is signed in to WebDAV as well.
+  const link = await newContext({ httpCredentials: { username: una.name, password: una.password, origin: server } });
+  const at = await signIn(link, una.name, una.password);
+  for (const name of Object.keys(evil)) {
+    const other = await link.newPage();
+    const saved = other.waitForEvent("download", { timeout: 30_000 }).then(() => "saved", () => "");
+    const shown = other.goto(server + davPath(`${id}/${name}`)).then((res) => res && "shown", (e) => (/Download is starting|ERR_ABORTED/.test(e.message) ? saved : Promise.reject(e)));
+    const what = await shown;
+    check(what === "shown" || what === "saved", `${name} was neither shown nor saved`);
+    if (what === "shown") {
+      equal(await other.evaluate(() => { try { return localStorage.length >= 0 && origin; } catch { return "none"; } }), "none", `${name} has the page's origin`);
+    }
+    await other.close();
+    await unharmed(at, `after ${name} was opened`);
+    equal((await link.cookies()).map((c) => c.name).sort(), ["csrfToken", "refreshToken"], name);
+    check(!requests.some((r) => /pwned/.test(r.path)), `${name} was run`);
+  }
+}, { timeout: 400_000 });
