@@ -1,5 +1,5 @@
 // Folders: their list, making and removing them, sharing, invitations, and what is known of one.
-// serve: --default-max-folders 6 --unique-titles --default-max-bytes 1GiB
+// serve: --default-max-folders 6 --unique-titles --default-max-bytes 1GiB --config ../testdata/browser/folders.yaml
 import { admin, api, check, checkAxe, dav, eventually, equal, folder, must, scenario, server, shot, signIn, user } from "./harness.mjs";
 
 // goTo changes the place as a link would.
@@ -139,7 +139,43 @@ await scenario("a thousand folders", async ({ context, requests }) => {
   await page.getByRole("link", { name: "Folder 1000", exact: true }).click();
   await page.goBack();
   await page.getByText("1,000 folders, 0 B together").waitFor();
-  await checkAxe(page);
+});
+
+await scenario("products: their space, and what they do not allow", async ({ context }) => {
+  const ann = await user("chooser");
+  const page = await signIn(context, ann.name, ann.password);
+  const make = async (title, product) => {
+    await button(page, (await titles(ann)).length === 0 ? "Create your first folder" : "Create a folder").click();
+    const dialog = page.getByRole("dialog", { name: "Create a folder" });
+    await dialog.getByLabel("Title").fill(title);
+    await dialog.getByLabel("Product").selectOption(product);
+    return dialog;
+  };
+  let dialog = await make("quick", "scarce");
+  await dialog.getByText("A little space on fast disks").waitFor();
+  await dialog.getByText("0 B of 10 B").waitFor();
+  await looked(page, "create-product");
+  await button(dialog, "Create").click();
+  await page.waitForURL(/#\/files\//);
+  const [quick] = await seen(ann);
+  equal(quick.product, "scarce");
+  equal((await dav(ann, "PUT", `${quick.id}/ten`, "0123456789")).status, 201);
+  await goTo(page, "#/");
+  await row(page, "quick").getByText("scarce").waitFor();
+  dialog = await make("one more", "scarce");
+  await dialog.getByText("The space of all folders is used up.").waitFor();
+  await button(dialog, "Create").click();
+  await dialog.getByText(/limit of 10 bytes/).waitFor();
+  await page.keyboard.press("Escape");
+  dialog = await make("as it is", "fixed");
+  await button(dialog, "Create").click();
+  await page.waitForURL(/#\/files\//);
+  await goTo(page, "#/");
+  equal(await entries(page, "as it is"), ["Open", "Share", "Details", "Mount", "Labels", "Change the limits"]);
+  await choose(page, "as it is", "Share");
+  await page.getByText("can't be shared with others").waitFor();
+  check(!(await button(page, "Share").isVisible()), "it can be shared");
+  await looked(page, "fixed");
 });
 
 await scenario("rename and labels, with hostile texts", async ({ context, faults }) => {

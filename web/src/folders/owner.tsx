@@ -8,7 +8,7 @@ import { FormDialog, openDialog } from "../ui/dialog.tsx";
 import { Loaded, toast } from "../ui/feedback.tsx";
 import { Select } from "../ui/form.tsx";
 import { UserField } from "../ui/userfield.tsx";
-import { refreshCatalog } from "./catalog.tsx";
+import { forget, refreshCatalog } from "./catalog.tsx";
 import { type Folder, readAll } from "./model.ts";
 
 /** after is called when it has another owner. */
@@ -28,6 +28,7 @@ function GiveFolder({ folder, after, onClose }: { folder: Folder; after: () => v
       onSubmit={async () => {
         await post(at`/api/davit/folders/${folder.id}/owner`, kind === "user" ? { user: user.trim() } : { project });
         toast(t("folders.give.done"));
+        forget(folder.id); // if it is seen still, the list has it again at once
         void refreshCatalog();
         after();
       }}

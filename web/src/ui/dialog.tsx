@@ -48,6 +48,9 @@ export function Dialog({ title, onClose, children, wide, footer }: DialogProps) 
     return () => {
       if (before instanceof HTMLElement && before.isConnected) {
         before.focus();
+      } else {
+        // What it was opened from is gone, as after a deletion: go on at the top of the view.
+        document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
       }
     };
   }, []);
