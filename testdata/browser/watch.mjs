@@ -32,7 +32,11 @@ async function fine(page, name, { long = false } = {}) {
 async function seek(page, text) {
   await page.getByRole("searchbox").fill(text);
   await eventually(`the search for ${text}`, () => [...new URLSearchParams(page.url().split("?")[1] ?? "").values()].includes(text) || (text === "" && !/[?&](q|text|user)=/.test(page.url())));
+  await settled(page);
 }
+
+/** Waits until the list is the one that was asked for last. */
+const settled = (page) => eventually("the list is there", async () => (await page.locator(".watch-list[aria-busy=true]").count()) === 0);
 
 const row = (page, text) => page.getByRole("row").filter({ hasText: text });
 
@@ -143,10 +147,10 @@ await scenario("folders of everybody", async ({ context, faults }) => {
   // Search, pages, order.
   await seek(page, "bob-watch");
   await page.getByText("50 folders on this page").waitFor();
-  await page.getByRole("button", { name: "Next page" }).click();
+  await page.getByRole("button", { name: "Next", exact: true }).click();
   await page.getByText("7 folders on this page").waitFor();
   await row(page, "plans").waitFor();
-  await page.getByRole("button", { name: "Previous page" }).click();
+  await page.getByRole("button", { name: "Previous", exact: true }).click();
   await page.getByText("50 folders on this page").waitFor();
   await page.getByRole("button", { name: "Size" }).click(); // smallest first
   await page.getByRole("button", { name: "Size" }).click();

@@ -5,6 +5,7 @@ import { get, request } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { bytes, dateLong, parts } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { Search } from "../people/search.tsx";
 import { rich, t, type TextKey } from "../text.ts";
 import { en } from "../texts/en/index.ts";
 import { Button } from "../ui/button.tsx";
@@ -14,7 +15,7 @@ import { MenuButton } from "../ui/menu.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { FolderLink, UserLink } from "./links.tsx";
-import { Search, useQuery } from "./list.tsx";
+import { useQuery } from "./list.tsx";
 import type { Entry, PageOf } from "./types.ts";
 
 const doors = ["webdav", "collections", "vfolders", "files", "davit", "auth", "command", "server"] as const;
@@ -87,7 +88,7 @@ export default function Audit(_: ViewProps) {
       title={t("people.sections.audit")}
       actions={
         <>
-          <Button icon="refresh" onClick={first.reload} busy={first.busy && first.value !== undefined}>{t("admin.refresh")}</Button>
+          <Button icon="refresh" onClick={first.reload}>{t("admin.refresh")}</Button>
           <MenuButton
             kind="plain" icon="download" label={t("admin.audit.export")}
             items={() => [
@@ -101,7 +102,7 @@ export default function Audit(_: ViewProps) {
     >
       <p class="quiet">{t("admin.audit.what")}</p>
       <div class="toolbar watch-filters">
-        <Search label={t("admin.audit.text")} value={chosen.text} onValue={(text) => setQuery({ text })} />
+        <Search label={t("admin.audit.text")} value={chosen.text} onSearch={(text) => setQuery({ text })} />
         <Changed label={t("admin.audit.user")} value={chosen.user} onValue={(user) => setQuery({ user })} />
         <Changed label={t("admin.audit.folder")} value={chosen.folder} onValue={(folder) => setQuery({ folder })} />
         <Select
@@ -116,22 +117,24 @@ export default function Audit(_: ViewProps) {
         <Field label={t("admin.audit.until")} type="date" value={chosen.until} onChange={(e) => setQuery({ until: e.currentTarget.value })} />
         {some && <Button icon="close" onClick={() => setQuery(Object.fromEntries(fields.map((f) => [f, ""])))}>{t("admin.audit.clear")}</Button>}
       </div>
-      <Loaded of={first}>
-        {(page) => {
-          const all = [...page.items, ...rest.items];
-          if (all.length === 0 && rest.next === null) {
-            return <Empty icon="history" title={t(some ? "admin.audit.notFound" : "admin.audit.none")} />;
-          }
-          return (
-            <>
-              <ol class="watch-entries" aria-label={t("people.sections.audit")}>{all.map((e) => <Line key={e.id} entry={e} />)}</ol>
-              {rest.error !== undefined && <Failure error={rest.error} retry={() => void older()} />}
-              <p class="quiet" role="status">{t(rest.next === null ? "admin.audit.shownAll" : "admin.audit.shown", { n: all.length })}</p>
-              {rest.next !== null && <div><Button icon="down" busy={rest.busy} onClick={() => void older()}>{t("admin.audit.older")}</Button></div>}
-            </>
-          );
-        }}
-      </Loaded>
+      <div class="watch-list" aria-busy={first.busy}>
+        <Loaded of={first}>
+          {(page) => {
+            const all = [...page.items, ...rest.items];
+            if (all.length === 0 && rest.next === null) {
+              return <Empty icon="history" title={t(some ? "admin.audit.notFound" : "admin.audit.none")} />;
+            }
+            return (
+              <>
+                <ol class="watch-entries" aria-label={t("people.sections.audit")}>{all.map((e) => <Line key={e.id} entry={e} />)}</ol>
+                {rest.error !== undefined && <Failure error={rest.error} retry={() => void older()} />}
+                <p class="quiet" role="status">{t(rest.next === null ? "admin.audit.shownAll" : "admin.audit.shown", { n: all.length })}</p>
+                {rest.next !== null && <div><Button icon="down" busy={rest.busy} onClick={() => void older()}>{t("admin.audit.older")}</Button></div>}
+              </>
+            );
+          }}
+        </Loaded>
+      </div>
     </Page>
   );
 }

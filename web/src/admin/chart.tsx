@@ -66,7 +66,7 @@ export function Chart({ title, words, times, series, write, from, to }: Props) {
           y: { range: (_u, _min, max) => [0, Number.isFinite(max) && max > 0 ? max * 1.1 : 1] },
         },
         axes: [
-          { ...axis, space: 60, values: (_u, all) => all.map((s) => (now.current.to - now.current.from < 300 ? clockLong : clock).format(s * 1000)) },
+          { ...axis, space: 60, size: 30, values: (_u, all) => all.map((s) => (now.current.to - now.current.from < 300 ? clockLong : clock).format(s * 1000)) },
           { ...axis, size: 76, space: 32, values: (_u, all) => all.map((v) => now.current.write(v)) },
         ],
         series: [{}, ...now.current.series.map((s, i) => ({ label: s.label, stroke: colours[i] ?? ink, width: 2, spanGaps: false, points: { show: false }, dash: dashes[i % dashes.length] ?? [] }))],

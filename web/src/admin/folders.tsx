@@ -4,6 +4,8 @@ import { at, call, get, patch, post } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { bytes, count, date, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { usePages } from "../people/pages.tsx";
+import { Search } from "../people/search.tsx";
 import { go, href } from "../route.ts";
 import { me } from "../session.ts";
 import { rich, t } from "../text.ts";
@@ -17,8 +19,8 @@ import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column, type Sort } from "../ui/table.tsx";
 import { DeleteDialog, GiveDialog, LimitsDialog } from "./folderdialogs.tsx";
 import { OwnerLink } from "./links.tsx";
-import { Pager, Search, useQuery, useSteps } from "./list.tsx";
-import type { Folder, FolderUses, PageOf } from "./types.ts";
+import { Paged, useQuery } from "./list.tsx";
+import type { Folder, FolderUses } from "./types.ts";
 import { UsesTable } from "./uses.tsx";
 
 const shows = ["living", "full", "near", "counting", "deleted", "all"] as const;
@@ -29,17 +31,12 @@ export default function AllFolders(_: ViewProps) {
   const q = value("q");
   const show = shows.find((s) => s === value("show")) ?? "living";
   const sort: Sort = { by: orders.find((o) => o === value("sort")) ?? "title", down: value("down") === "1" };
-  const steps = useSteps(JSON.stringify([q, show, sort]));
   const [counting, setCounting] = useState<ReadonlySet<string>>(new Set());
-  const folders = useLoad(
-    (signal) =>
-      get<PageOf<Folder>>("/api/davit/folders", {
-        query: q || undefined, sortBy: sort.by, sortDirection: sort.down ? "descending" : "ascending", itemsPerPage: 50, next: steps.next || undefined,
-        deleted: show === "deleted" ? true : show === "all" ? undefined : false,
-        state: show === "full" || show === "near" || show === "counting" ? show : undefined,
-      }, signal),
-    [q, show, sort.by, sort.down, steps.next],
-  );
+  const folders = usePages<Folder>("/api/davit/folders", {
+    query: q || undefined, sortBy: sort.by, sortDirection: sort.down ? "descending" : "ascending",
+    deleted: show === "deleted" ? "true" : show === "all" ? undefined : "false",
+    state: show === "full" || show === "near" || show === "counting" ? show : undefined,
+  });
   const replace = (f: Folder) => {
     const page = folders.value;
     if (page) {
@@ -147,10 +144,10 @@ export default function AllFolders(_: ViewProps) {
     },
   ];
   return (
-    <Page title={t("people.sections.folders")} actions={<Button icon="refresh" onClick={folders.reload} busy={folders.busy && folders.value !== undefined}>{t("admin.refresh")}</Button>}>
+    <Page title={t("people.sections.folders")} actions={<Button icon="refresh" onClick={folders.reload}>{t("admin.refresh")}</Button>}>
       <p class="quiet">{t("admin.folders.what", { name: visible(me.value?.name ?? "") })}</p>
       <div class="toolbar watch-filters">
-        <Search label={t("admin.folders.search")} value={q} onValue={(q) => setQuery({ q })} />
+        <Search label={t("admin.folders.search")} value={q} onSearch={(q) => setQuery({ q })} />
         <Select
           label={t("admin.folders.show")} value={show} onChange={(e) => setQuery({ show: e.currentTarget.value, ...(e.currentTarget.value === "deleted" ? { sort: "deleted", down: "1" } : sort.by === "deleted" ? { sort: "", down: "" } : {}) })}
           choices={shows.map((s) => ({ value: s, label: t(`admin.folders.shows.${s}`) }))}
@@ -163,20 +160,16 @@ export default function AllFolders(_: ViewProps) {
           ])}
         />
       </div>
-      <Loaded of={folders}>
-        {(page) =>
-          page.items.length === 0 && steps.number === 1 ? (
-            <Empty icon="folder" title={q === "" ? t(`admin.folders.none.${show}`) : t("admin.folders.notFound")}>
-              {q !== "" && <Button onClick={() => setQuery({ q: "", show: "all" })}>{t("admin.folders.showAll")}</Button>}
-            </Empty>
-          ) : (
-            <>
-              <Table caption={t("people.sections.folders")} columns={columns} rows={page.items} rowKey={(f) => f.id} sort={sort} onSort={(s) => setQuery({ sort: s.by, down: s.down ? "1" : "" })} />
-              <Pager steps={steps} next={page.next} shown={t("admin.folders.shown", { n: page.items.length })} />
-            </>
-          )
+      <Paged
+        pages={folders} label={t("admin.folders.pages")} shown={(n) => t("admin.folders.shown", { n })}
+        empty={
+          <Empty icon="folder" title={q === "" ? t(`admin.folders.none.${show}`) : t("admin.folders.notFound")}>
+            {q !== "" && <Button onClick={() => setQuery({ q: "", show: "all" })}>{t("admin.folders.showAll")}</Button>}
+          </Empty>
         }
-      </Loaded>
+      >
+        {(rows) => <Table caption={t("people.sections.folders")} columns={columns} rows={rows} rowKey={(f) => f.id} sort={sort} onSort={(s) => setQuery({ sort: s.by, down: s.down ? "1" : "" })} />}
+      </Paged>
     </Page>
   );
 }

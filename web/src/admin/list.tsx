@@ -1,9 +1,8 @@
-// Long lists, a page at a time, and the field that narrows them.
-import { useEffect, useRef, useState } from "preact/hooks";
+// What lists have in common: the place's query, and the rows with how many they are.
+import type { ComponentChildren } from "preact";
+import { Pager, type Pages } from "../people/pages.tsx";
 import { go, href, route } from "../route.ts";
-import { t } from "../text.ts";
-import { Button } from "../ui/button.tsx";
-import { Icon } from "../ui/icon.tsx";
+import { Loaded } from "../ui/feedback.tsx";
 
 /** The values of a place's query, and a function that changes some of them without a new entry in the history. */
 export function useQuery(): [get: (name: string) => string, set: (values: { [name: string]: string }) => void] {
@@ -14,71 +13,35 @@ export function useQuery(): [get: (name: string) => string, set: (values: { [nam
   ];
 }
 
-export type Steps = {
-  /** What to ask the server with for the page that is shown; "" for the first. */
-  next: string;
-  number: number;
-  forward: (next: string) => void;
-  back: () => void;
+type Props<T> = {
+  pages: Pages<T>;
+  label: string;
+  /** How many are shown, in words. */
+  shown: (n: number) => string;
+  /** What stands there if there is nothing. */
+  empty: ComponentChildren;
+  children: (rows: readonly T[]) => ComponentChildren;
 };
 
-/** Which page is shown. It is the first again when what is listed (key) changes. */
-export function useSteps(key: string): Steps {
-  const [state, setState] = useState<{ key: string; before: readonly string[] }>({ key, before: [] });
-  const before = state.key === key ? state.before : [];
-  return {
-    next: before.at(-1) ?? "",
-    number: before.length + 1,
-    forward: (next) => setState({ key, before: [...before, next] }),
-    back: () => setState({ key, before: before.slice(0, -1) }),
-  };
-}
-
-/** Buttons for the pages around the one that is shown, and how much that has. */
-export function Pager({ steps, next, shown }: { steps: Steps; next: string | null; shown: string }) {
+/** A page of a list with the way to the others. */
+export function Paged<T>({ pages, label, shown, empty, children }: Props<T>) {
   return (
-    <nav class="watch-pager" aria-label={t("admin.pages.label")}>
-      <p class="quiet" role="status">{shown}</p>
-      {(steps.number > 1 || next !== null) && (
-        <>
-          <Button icon="back" disabled={steps.number === 1} onClick={steps.back}>{t("admin.pages.back")}</Button>
-          <span>{t("admin.pages.page", { n: steps.number })}</span>
-          <Button icon="chevron" disabled={next === null} onClick={() => { if (next !== null) steps.forward(next); }}>{t("admin.pages.forward")}</Button>
-        </>
-      )}
-    </nav>
-  );
-}
-
-/** A field for a text that is looked for, a moment after it was typed. */
-export function Search({ label, value, onValue, hint }: { label: string; value: string; onValue: (text: string) => void; hint?: string }) {
-  const [text, setText] = useState(value);
-  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
-  const told = useRef(value);
-  useEffect(() => {
-    if (value !== told.current) { // changed from elsewhere, such as by a link
-      told.current = value;
-      setText(value);
-    }
-  }, [value]);
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const tell = (text: string) => {
-    clearTimeout(timer.current);
-    told.current = text.trim();
-    onValue(text.trim());
-  };
-  return (
-    <form class="watch-search" role="search" onSubmit={(e) => { e.preventDefault(); tell(text); }}>
-      <Icon name="search" />
-      <input
-        type="search" aria-label={label} placeholder={hint ?? label} value={text} maxLength={200} autocomplete="off" spellcheck={false}
-        onInput={(e) => {
-          const typed = e.currentTarget.value;
-          setText(typed);
-          clearTimeout(timer.current);
-          timer.current = setTimeout(() => tell(typed), 300);
-        }}
-      />
-    </form>
+    <div class="watch-list" aria-busy={pages.busy}>
+      <Loaded of={pages}>
+        {(page) =>
+          page.items.length === 0 && pages.number === 1 && page.next === null ? (
+            empty
+          ) : (
+            <>
+              {children(page.items)}
+              <div class="watch-pager">
+                <p class="quiet">{shown(page.items.length)}</p>
+                <Pager pages={pages} label={label} />
+              </div>
+            </>
+          )
+        }
+      </Loaded>
+    </div>
   );
 }

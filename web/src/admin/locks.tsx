@@ -1,18 +1,20 @@
 // The WebDAV locks in all folders.
-import { at, call, get } from "../api.ts";
+import { at, call } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { visible } from "../format.ts";
-import { useEvery, useLoad } from "../load.ts";
+import { useEvery } from "../load.ts";
+import { usePages } from "../people/pages.tsx";
+import { Search } from "../people/search.tsx";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
-import { Empty, Loaded, toast } from "../ui/feedback.tsx";
+import { Empty, toast } from "../ui/feedback.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import { FolderLink, UserLink } from "./links.tsx";
-import { Pager, Search, useQuery, useSteps } from "./list.tsx";
-import type { Lock, PageOf } from "./types.ts";
+import { Paged, useQuery } from "./list.tsx";
+import type { Lock } from "./types.ts";
 
 const entities: { [name: string]: string } = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 
@@ -34,12 +36,12 @@ export default function Locks(_: ViewProps) {
   const [value, setQuery] = useQuery();
   const q = value("q");
   const folder = value("folder");
-  const steps = useSteps(JSON.stringify([q, folder]));
-  const locks = useLoad(
-    (signal) => get<PageOf<Lock>>("/api/davit/locks", { query: q || undefined, folder: folder || undefined, itemsPerPage: 50, next: steps.next || undefined }, signal),
-    [q, folder, steps.next],
-  );
-  useEvery(4000, locks.reload);
+  const locks = usePages<Lock>("/api/davit/locks", { query: q || undefined, folder: folder || undefined });
+  useEvery(4000, () => {
+    if (!locks.busy) {
+      locks.reload();
+    }
+  });
   const path = (l: Lock) => (l.path === "" ? t("admin.locks.whole") : l.path);
   const remove = (l: Lock) =>
     void confirm({
@@ -73,7 +75,7 @@ export default function Locks(_: ViewProps) {
         return (
           <div class="watch-stack">
             <UserLink name={l.user} />
-            {said !== "" && said !== l.user && <span class="quiet">{rich("admin.locks.says", { text: <Name text={said} class="watch-cut" /> })}</span>}
+            {said !== "" && said !== l.user && <span class="quiet watch-cut">{rich("admin.locks.says", { text: <Name text={said} /> })}</span>}
           </div>
         );
       },
@@ -90,21 +92,15 @@ export default function Locks(_: ViewProps) {
     <Page title={t("people.sections.locks")} actions={<Button icon="refresh" onClick={locks.reload}>{t("admin.refresh")}</Button>}>
       <p class="quiet">{t("admin.locks.what")}</p>
       <div class="toolbar watch-filters">
-        <Search label={t("admin.locks.search")} value={q} onValue={(q) => setQuery({ q })} />
+        <Search label={t("admin.locks.search")} value={q} onSearch={(q) => setQuery({ q })} />
         {folder !== "" && <Button icon="close" onClick={() => setQuery({ folder: "" })}>{t("admin.locks.allFolders")}</Button>}
       </div>
-      <Loaded of={locks}>
-        {(page) =>
-          page.items.length === 0 && steps.number === 1 ? (
-            <Empty icon="lock" title={q !== "" || folder !== "" ? t("admin.locks.notFound") : t("admin.locks.none")}><p>{t("admin.locks.noneWhy")}</p></Empty>
-          ) : (
-            <>
-              <Table caption={t("people.sections.locks")} columns={columns} rows={page.items} rowKey={(l) => l.token ?? `${l.folder} ${l.path} ${l.since}`} />
-              <Pager steps={steps} next={page.next} shown={t("admin.locks.shown", { n: page.items.length })} />
-            </>
-          )
-        }
-      </Loaded>
+      <Paged
+        pages={locks} label={t("admin.locks.pages")} shown={(n) => t("admin.locks.shown", { n })}
+        empty={<Empty icon="lock" title={q !== "" || folder !== "" ? t("admin.locks.notFound") : t("admin.locks.none")}><p>{t("admin.locks.noneWhy")}</p></Empty>}
+      >
+        {(rows) => <Table caption={t("people.sections.locks")} columns={columns} rows={rows} rowKey={(l) => l.token ?? `${l.folder} ${l.path} ${l.since}`} />}
+      </Paged>
     </Page>
   );
 }

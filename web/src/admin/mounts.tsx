@@ -3,6 +3,8 @@ import { at, del, get } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { visible } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
+import { usePages } from "../people/pages.tsx";
+import { Search } from "../people/search.tsx";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
@@ -11,21 +13,21 @@ import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import { FolderLink, UserLink } from "./links.tsx";
-import { Pager, Search, useQuery, useSteps } from "./list.tsx";
-import type { Mount, PageOf, Use } from "./types.ts";
+import { Paged, useQuery } from "./list.tsx";
+import type { Mount, Use } from "./types.ts";
 import { UsesTable } from "./uses.tsx";
 
 export default function Mounts(_: ViewProps) {
   const [value, setQuery] = useQuery();
   const user = value("user");
-  const steps = useSteps(user);
   const active = useLoad((signal) => get<{ items: Use[]; more: number }>("/api/davit/mounts/active", {}, signal), []);
-  const mounts = useLoad(
-    (signal) => get<PageOf<Mount>>("/api/davit/mounts", { ...(user === "" ? { all: true } : { user }), sortDirection: "descending", itemsPerPage: 25, next: steps.next || undefined }, signal),
-    [user, steps.next],
-  );
+  const mounts = usePages<Mount>("/api/davit/mounts", { ...(user === "" ? { all: "true" } : { user }), sortDirection: "descending" }, 25);
   const both = () => { active.reload(); mounts.reload(); };
-  useEvery(5000, both);
+  useEvery(5000, () => {
+    if (!active.busy && !mounts.busy) {
+      both();
+    }
+  });
   const name = (m: Mount) => m.title || t("admin.mounts.untitled");
   const revoke = (m: Mount) =>
     void confirm({
@@ -69,7 +71,7 @@ export default function Mounts(_: ViewProps) {
       cell: (m) => (
         <div class="watch-stack">
           {m.active ? <span class="watch-mark">{t("admin.mounts.active")}</span> : <Time at={m.lastUsed} none={t("admin.mounts.unused")} />}
-          {m.lastAgent !== null && <span class="quiet"><Name text={m.lastAgent} class="watch-cut" /></span>}
+          {m.lastAgent !== null && <span class="quiet watch-cut"><Name text={m.lastAgent} /></span>}
           {m.lastAddress !== null && <span class="quiet">{m.lastAddress}</span>}
         </div>
       ),
@@ -102,19 +104,13 @@ export default function Mounts(_: ViewProps) {
       <section class="section" aria-labelledby="valid">
         <h2 id="valid">{t("admin.mounts.valid")}</h2>
         <p class="quiet">{t("admin.mounts.validWhat")}</p>
-        <div class="toolbar watch-filters"><Search label={t("admin.mounts.ofUser")} value={user} onValue={(user) => setQuery({ user })} /></div>
-        <Loaded of={mounts}>
-          {(page) =>
-            page.items.length === 0 && steps.number === 1 ? (
-              <Empty icon="mount" title={user === "" ? t("admin.mounts.none") : t("admin.mounts.noneOf")}><p>{t("admin.mounts.noneWhy")}</p></Empty>
-            ) : (
-              <>
-                <Table caption={t("admin.mounts.valid")} columns={columns} rows={page.items} rowKey={(m) => m.id} />
-                <Pager steps={steps} next={page.next} shown={t("admin.mounts.shown", { n: page.items.length })} />
-              </>
-            )
-          }
-        </Loaded>
+        <div class="toolbar watch-filters"><Search label={t("admin.mounts.ofUser")} value={user} onSearch={(user) => setQuery({ user })} /></div>
+        <Paged
+          pages={mounts} label={t("admin.mounts.pages")} shown={(n) => t("admin.mounts.shown", { n })}
+          empty={<Empty icon="mount" title={user === "" ? t("admin.mounts.none") : t("admin.mounts.noneOf")}><p>{t("admin.mounts.noneWhy")}</p></Empty>}
+        >
+          {(rows) => <Table caption={t("admin.mounts.valid")} columns={columns} rows={rows} rowKey={(m) => m.id} />}
+        </Paged>
       </section>
     </Page>
   );

@@ -30,7 +30,21 @@ onEnd(() => {
 const often = 3000;
 const seldom = 15000;
 
+let measuring = false;
+
 async function measure(): Promise<void> {
+  if (measuring) {
+    return; // the server is slow
+  }
+  measuring = true;
+  try {
+    await measureNow();
+  } finally {
+    measuring = false;
+  }
+}
+
+async function measureNow(): Promise<void> {
   const res = await request("GET", "/metrics", { headers: { Accept: "text/plain" } });
   history.value = extend(history.value, snapshot(await res.text(), Date.now() / 1000));
 }
@@ -52,7 +66,7 @@ export default function Overview(_: ViewProps) {
   );
   const [failed, setFailed] = useState<unknown>();
   const look = () => measure().then(() => setFailed(undefined), setFailed);
-  const all = () => [status, ready, largest, nearest, slowed].forEach((l) => l.reload());
+  const all = () => [status, ready, largest, nearest, slowed].forEach((l) => { if (!l.busy) l.reload(); });
   useEffect(() => void look(), []);
   useEvery(often, () => void look());
   useEvery(seldom, all);
@@ -83,6 +97,7 @@ function Attention({ found }: { found: readonly Matter[] }) {
   return (
     <section class="section" aria-labelledby="attention">
       <h2 id="attention">{t("admin.overview.attention")}</h2>
+      <p class="unseen" role="status">{found.length > 0 && t("admin.overview.things", { n: found.length })}</p>
       {found.length === 0 ? (
         <Alert kind="success">{t("admin.overview.allWell")}</Alert>
       ) : (

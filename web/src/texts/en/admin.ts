@@ -1,12 +1,6 @@
 // The administration: overview, folders of everybody, locks, mounts, audit, check.
 export const admin = {
   refresh: "Refresh",
-  pages: {
-    label: "Pages",
-    back: "Previous page",
-    forward: "Next page",
-    page: "Page {n}",
-  },
   grave: {
     error: "Urgent:",
     warning: "Warning:",
@@ -34,6 +28,7 @@ export const admin = {
   overview: {
     attention: "What needs attention",
     allWell: "Nothing needs you now.",
+    things: { one: "{n} thing needs attention.", other: "{n} things need attention." },
     health: "Health",
     server: "Server",
     ready: "Ready for requests",
@@ -62,7 +57,7 @@ export const admin = {
     deleted: "Deleted folders",
     projects: "Projects",
     tokens: "Credentials",
-    tokensAndKeys: "{tokens} tokens, {keys} keys",
+    tokensAndKeys: "tokens: {tokens}, keys: {keys}",
     locks: "Locks",
     uploads: "Uploads",
     uploadsOf: "{running} running, {unfinished} unfinished",
@@ -170,6 +165,7 @@ export const admin = {
     },
     notFound: "No folder is like that",
     showAll: "Show all folders",
+    pages: "Pages of folders",
     shown: { one: "{n} folder on this page", other: "{n} folders on this page" },
     details: "Details",
     uses: "Who uses it",
@@ -270,6 +266,7 @@ export const admin = {
     none: "Nothing is locked",
     notFound: "No lock is like that",
     noneWhy: "Locks appear here while somebody edits a file over WebDAV.",
+    pages: "Pages of locks",
     shown: { one: "{n} lock on this page", other: "{n} locks on this page" },
   },
   mounts: {
@@ -299,6 +296,7 @@ export const admin = {
     none: "There are no valid mounts",
     noneOf: "This user has no valid mounts",
     noneWhy: "People make mounts in their page, programs by the API.",
+    pages: "Pages of mounts",
     shown: { one: "{n} mount on this page", other: "{n} mounts on this page" },
   },
   audit: {
