@@ -2,7 +2,7 @@
 // on when the person chooses the same files again, or allows the page to read them where the browser has kept the way.
 import { signal } from "@preact/signals";
 import { visible } from "../format.ts";
-import { me } from "../session.ts";
+import { me, onEnd } from "../session.ts";
 import { t } from "../text.ts";
 import { type Collected, fromHandles } from "./collect.ts";
 import * as memory from "./memory.ts";
@@ -35,6 +35,11 @@ export const earlier = signal<readonly Earlier[]>([]);
 
 /** What went wrong with going on, by key. */
 export const remarks = signal<{ readonly [key: string]: string }>({});
+
+onEnd(() => {
+  earlier.value = [];
+  remarks.value = {};
+});
 
 /** Reads what there is. */
 export async function readEarlier(): Promise<void> {
@@ -97,13 +102,15 @@ type Permitted = FileSystemHandle & { requestPermission?: (how: { mode: "read" }
 
 /** Goes on with files that the browser knows the way to; false if it does not any more, or may not. To be called by a click. */
 export async function goOnByWay(e: Earlier): Promise<boolean> {
+  const handles = e.handles as Permitted[];
+  e.handles = []; // if it does not lead there, the person chooses the next time
   try {
-    for (const h of e.handles as Permitted[]) {
+    for (const h of handles) {
       if ((await h.requestPermission?.({ mode: "read" })) !== "granted") {
         return false;
       }
     }
-    await goOn(e, await fromHandles(e.handles));
+    await goOn(e, await fromHandles(handles));
     return true;
   } catch {
     return false;

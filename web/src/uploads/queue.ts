@@ -13,7 +13,7 @@ import { topOf } from "./collect.ts";
 import { landed, type Target, wanted } from "./place.ts";
 import * as memory from "./memory.ts";
 import { announceRunning } from "./tabs.ts";
-import { begin, drop, listOnServer, look, makeDirectories, makeDirectory, same, sendParts, sendWhole, small, type There } from "./send.ts";
+import { begin, drop, listOnServer, look, makeDirectories, makeDirectory, mayWrite, same, sendParts, sendWhole, small, type There } from "./send.ts";
 import { judge, type Limit, nameTrouble, Passing, room, type Trouble } from "./trouble.ts";
 
 /** waiting: for its turn; asking: its name is taken, and the person decides. */
@@ -425,7 +425,19 @@ async function failed(u: Upload, e: unknown): Promise<void> {
     await conflict(u);
     return;
   }
-  const what = judge(e);
+  let what = judge(e);
+  if (!(what instanceof Passing) && e instanceof Problem && e.status === 403 && !what.everything) {
+    try {
+      if (!(await mayWrite(u.batch.target.folder))) {
+        what = judge(new Problem(403, "need-privileges", e.message));
+      }
+    } catch (again) {
+      what = judge(again); // the folder is not to be seen any more
+    }
+    if (u.state !== "running") {
+      return;
+    }
+  }
   if (what instanceof Passing) {
     u.lost++;
     if (u.lost >= 8) {

@@ -213,6 +213,9 @@ export async function look(folder: string, path: string): Promise<There | undefi
   }
 }
 
+/** Whether the person may still write into a folder. */
+export const mayWrite = async (folder: string): Promise<boolean> => (await get<{ rights: string[] }>(`/api/davit/folders/${folder}`)).rights.includes("write");
+
 /** Whether a file that is there is the one that was sent: the answer may have been lost. */
 export async function same(folder: string, path: string, there: There, file: File): Promise<boolean> {
   if (there.directory || there.size !== file.size || Math.floor(there.changed / 1000) !== mtime(file)) {

@@ -18,7 +18,10 @@ channel.onmessage = (e: MessageEvent<Message>) => {
     return;
   }
   others.set(e.data.from, e.data.batches);
-  elsewhere.value = new Set([...others.values()].flat());
+  const now = new Set([...others.values()].flat());
+  if (now.size !== elsewhere.peek().size || [...now].some((id) => !elsewhere.peek().has(id))) { // who reads it asks again
+    elsewhere.value = now;
+  }
 };
 
 const tell = (): void => channel.postMessage({ from: self, batches: own } satisfies Message);
@@ -29,12 +32,10 @@ export function announceRunning(batches: string[]): void {
   tell();
 }
 
-/** Asks the other tabs; their answers are there when it is done. */
+/** Asks the other tabs; their answers are there when it is done. Later ones change elsewhere. */
 export async function askTabs(): Promise<void> {
-  others.clear();
   channel.postMessage({ ask: true } satisfies Message);
   await new Promise((done) => setTimeout(done, 200));
-  elsewhere.value = new Set([...others.values()].flat());
 }
 
 addEventListener("pagehide", () => channel.postMessage({ from: self, batches: [] } satisfies Message));
