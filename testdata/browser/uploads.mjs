@@ -211,9 +211,13 @@ await scenario("after a reload the same file goes on, and another does not", asy
   await asked;
   equal(await second.getByRole("button", { name: "Go on with big.bin" }).count(), 0, "offers in the other tab");
   await second.close();
-  const warned = page.waitForEvent("dialog");
+  let warned = "";
+  page.once("dialog", async (d) => {
+    warned = d.type();
+    await d.accept();
+  });
   await page.reload();
-  equal((await warned).type(), "beforeunload");
+  equal(warned, "beforeunload");
   await fast();
   const panel = panelOf(page);
   const goOn = panel.getByRole("button", { name: "Go on with big.bin" });
