@@ -795,7 +795,7 @@ function dropAll(): void {
 }
 
 onEnd(() => {
-  if (endedWhy.peek() === "signedOut") {
+  if (endedWhy.peek() === "signedOut" || endedWhy.peek() === "signedOutHere") {
     dropAll();
     void memory.forgetAll();
     return;
