@@ -43,7 +43,18 @@ var contentSafety = struct{ policy, sniff, disposition []string }{[]string{"defa
 
 var acceptRanges = []string{"bytes"}
 
+// runsAs are the uses of a file in a page, as its browser tells them (Fetch Metadata, Sec-Fetch-Dest), that would make what
+// a user stored a part of the page: it comes from the page's own origin, so that the page's policy allows it.
+var runsAs = map[string]bool{
+	"audioworklet": true, "paintworklet": true, "script": true, "serviceworker": true, "sharedworker": true, "style": true, "worker": true, "xslt": true,
+}
+
+var errRunsAs = &statusError{Status: http.StatusForbidden, Text: "a stored file is no script and no style sheet of a page"}
+
 func (h *Handler) sendFile(q *request, f *os.File, i Info) error {
+	if dest := q.r.Header["Sec-Fetch-Dest"]; len(dest) > 0 && runsAs[dest[0]] {
+		return errRunsAs
+	}
 	head := q.w.Header()
 	etag := i.ETag()
 	head["ETag"] = []string{etag}

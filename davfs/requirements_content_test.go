@@ -50,6 +50,11 @@ func TestSEC6_ContentIsNotRendered(t *testing.T) {
 			}
 		}
 	}
+	for dest, status := range map[string]int{"script": 403, "style": 403, "worker": 403, "serviceworker": 403, "image": 200, "video": 200, "document": 200, "empty": 200} {
+		if a := s.do(t, "GET", "/dav/Home/x.js", "", "Sec-Fetch-Dest: "+dest); a.status != status || status == 403 && strings.Contains(a.body, "alert") {
+			t.Errorf("as %s: %d %s", dest, a.status, a.body)
+		}
+	}
 	for _, target := range []string{"/dav/", "/dav/Home/", "/dav/Home/d"} {
 		a := s.want(t, 200, "GET", target, "")
 		if a.header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(a.header.Get("Content-Security-Policy"), "sandbox") || a.header.Get("Content-Disposition") != "" {

@@ -245,6 +245,10 @@ func TestFiles_DownloadByLink(t *testing.T) {
 		a.header.Get("Referrer-Policy") != "no-referrer" {
 		t.Errorf("%d %v %s", a.status, a.header, a.body)
 	}
+	// Of the page's own origin, and all the same no part of the page.
+	if a := get("GET", "Sec-Fetch-Dest", "script"); a.status != 403 || strings.Contains(a.body, "0123") {
+		t.Errorf("as a script: %d %s", a.status, a.body)
+	}
 	etag := a.header.Get("ETag")
 	for _, x := range []struct {
 		method, name, value string
