@@ -115,7 +115,7 @@ export function show(host: HTMLElement, o: Options): Shown {
     phrases(),
     language.of([]),
     wrapping.of(o.wrap ? EditorView.lineWrapping : []),
-    EditorView.contentAttributes.of({ "aria-label": o.label, spellcheck: "false", ...(o.description && { "aria-description": o.description }) }),
+    EditorView.contentAttributes.of({ "aria-label": o.label, spellcheck: "false", tabindex: "0", ...(o.description && { "aria-description": o.description }) }),
     ...(o.mixed ? [EditorState.lineSeparator.of("\n")] : []),
     ...(o.original === undefined ? [] : [unifiedMergeView({ original: o.original, mergeControls: false, collapseUnchanged: { margin: 3, minSize: 8 }, gutter: true })]),
   ];
@@ -131,7 +131,7 @@ export function show(host: HTMLElement, o: Options): Shown {
     );
   } else {
     extensions.push(
-      EditorState.readOnly.of(true), EditorView.editable.of(false), EditorView.contentAttributes.of({ tabindex: "0", "aria-readonly": "true" }),
+      EditorState.readOnly.of(true), EditorView.editable.of(false), EditorView.contentAttributes.of({ "aria-readonly": "true" }),
       keymap.of([...searchKeymap, ...foldKeymap]),
     );
   }

@@ -2,9 +2,10 @@
 import { effect } from "@preact/signals";
 import { me } from "../session.ts";
 import type { Format } from "./encoding.ts";
+import type { Lock } from "./lock.ts";
 import { idOf, type Place } from "./place.ts";
 
-export type Draft = { text: string; format: Format; /** Of the version that it began with; "" for a new file. */ etag: string };
+export type Draft = { text: string; format: Format; /** Of the version that it began with; "" for a new file. */ etag: string; lock?: Lock };
 
 const drafts = new Map<string, { user: string; draft: Draft }>();
 

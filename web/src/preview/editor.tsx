@@ -62,7 +62,7 @@ function Editor({ place, opened }: { place: Place; opened: Opened }) {
   const shown = useRef<Shown | undefined>(undefined);
   // What the callbacks of timers and of CodeMirror need as it is now.
   const [now] = useState(() => ({ dirty: opened.restored, changes: 0, format: opened.format, etag: opened.etag, saving: false, user: me.value?.id ?? "", discarded: false, unhold: () => {} }));
-  const [lock] = useState(() => new Lock(place));
+  const [lock] = useState(() => opened.lock ?? new Lock(place));
 
   const changed = () => {
     now.changes++;
@@ -216,11 +216,13 @@ function Editor({ place, opened }: { place: Place; opened: Opened }) {
       gone = true;
       document.removeEventListener("keydown", keys);
       if (now.dirty && !now.discarded && shown.current) {
-        keepDraft(now.user, place, { text: shown.current.text(), format: now.format, etag: now.etag });
+        lock.pause();
+        keepDraft(now.user, place, { text: shown.current.text(), format: now.format, etag: now.etag, lock });
+      } else {
+        void lock.release();
       }
       shown.current?.destroy();
       shown.current = undefined;
-      void lock.release();
     };
   }, []);
 

@@ -3,7 +3,7 @@
 // does a text that nobody has touched for ten. It is a courtesy: what keeps versions from being lost is If-Match.
 import { Problem, request } from "../api.ts";
 import { visible } from "../format.ts";
-import { me } from "../session.ts";
+import { accessToken, me } from "../session.ts";
 import { t } from "../text.ts";
 import { davOf, type Place } from "./place.ts";
 
@@ -27,8 +27,9 @@ export class Lock {
     if (this.timer !== undefined) {
       return undefined;
     }
+    addEventListener("pagehide", this.closing);
     this.timer = setInterval(() => void this.inTurn(() => this.refresh()), refreshEvery);
-    return this.inTurn(() => this.take(etag));
+    return this.inTurn(() => (this.token === "" ? this.take(etag) : Promise.resolve<Taken>({ state: "held" })));
   }
 
   /** The header that a PUT needs. */
@@ -37,17 +38,34 @@ export class Lock {
     return this.token === "" ? {} : { If: `(<${this.token}>)` };
   }
 
+  /** Leaves it to lapse, unless it is used again before: the session has ended. */
+  pause(): void {
+    this.stop();
+  }
+
   /** Forgets a lock that the server does not know any more. */
   lost(): void {
     this.token = "";
+    this.stop();
+  }
+
+  private stop(): void {
     clearInterval(this.timer);
     this.timer = undefined;
+    removeEventListener("pagehide", this.closing);
   }
+
+  // Of a page that is closed the browser still sends this, or not: then it lapses.
+  private readonly closing = () => {
+    if (this.token !== "") {
+      void fetch(davOf(this.place), { method: "UNLOCK", keepalive: true, headers: { Authorization: `Bearer ${accessToken()}`, "Lock-Token": `<${this.token}>` } }).catch(() => {});
+      this.lost();
+    }
+  };
 
   /** Lets go of it. */
   release(): Promise<void> {
-    clearInterval(this.timer);
-    this.timer = undefined;
+    this.stop();
     return this.inTurn(async () => {
       const { token } = this;
       this.token = "";

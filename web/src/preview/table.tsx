@@ -58,6 +58,9 @@ function separatorOf(text: string, name: string): string {
 
 const step = 500;
 
+// lines keeps the line breaks of a cell, and nothing else that is not seen.
+const lines = (cell: string): string => cell.split(/\r\n|\r|\n/).map(visible).join("\n");
+
 export function CSV({ place, text }: { place: Place; text: string }) {
   const [rows] = useState(() => parse(text, separatorOf(text, nameOf(place))));
   const [shown, setShown] = useState(step);
@@ -78,7 +81,7 @@ export function CSV({ place, text }: { place: Place; text: string }) {
             {body.slice(0, shown).map((r, i) => (
               <tr key={i}>
                 <td class="number">{i + 1}</td>
-                {width.map((c) => <td key={c} dir="auto">{visible(r[c] ?? "")}</td>)}
+                {width.map((c) => <td key={c} dir="auto">{lines(r[c] ?? "")}</td>)}
               </tr>
             ))}
           </tbody>
