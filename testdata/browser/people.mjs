@@ -266,6 +266,8 @@ await scenario("users go, and their folders go or stay", async ({ context }) => 
   await shot(page, "delete");
   await form.getByRole("button", { name: "Delete user" }).click();
   await told(page, "gone is deleted.");
+  await page.getByRole("link", { name: "gone" }).waitFor({ state: "detached" });
+  await page.waitForFunction(() => document.activeElement?.tagName === "H1"); // what had the focus is gone
   equal(await status(gone), 401);
   equal((await dav(heir, "GET", `${gone.folders.kept}/a`)).text, "worth it");
 

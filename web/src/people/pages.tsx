@@ -1,6 +1,6 @@
 // Long lists, a page at a time: the server gives each page with what the next one begins behind, so the way back is
 // remembered here. The rows that are shown stay while others are read.
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api.ts";
 import { useLoad, type Loading } from "../load.ts";
 import { t } from "../text.ts";
@@ -32,6 +32,13 @@ export function usePages<T>(path: string, query: { [name: string]: string | unde
 
 /** The way to the pages before and behind. It is absent if there is one page only; its buttons keep the focus at the ends. */
 export function Pager<T>({ pages, label }: { pages: Pages<T>; label: string }) {
+  useEffect(() => {
+    if (pages.value && (document.activeElement === null || document.activeElement === document.body)) {
+      // The row that had the focus is gone: it goes to where the list begins.
+      const dialog = document.querySelector("dialog[open]:last-of-type");
+      (dialog ? dialog.querySelector<HTMLElement>("select, button") : document.querySelector<HTMLElement>("main h1"))?.focus({ preventScroll: true });
+    }
+  }, [pages.value]);
   const way = (text: string, to: (() => void) | undefined) => (
     <Button aria-disabled={to ? undefined : true} onClick={() => to?.()}>{text}</Button>
   );

@@ -1,6 +1,6 @@
 // What administrators do to users, in dialogs: made, changed, limited, signed out, removed.
 import { useState } from "preact/hooks";
-import { at, call, get, patch, post, Problem } from "../api.ts";
+import { at, call, get, messageOf, patch, post, Problem } from "../api.ts";
 import { bytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { go, route } from "../route.ts";
@@ -264,7 +264,7 @@ function DeleteUser({ user, onDone, onClose }: { user: User; onDone: Done; onClo
       }}
     >
       <p>{t("people.remove.what")}</p>
-      {now.error !== undefined && <Alert kind="error">{String((now.error as Error).message)}</Alert>}
+      {now.error !== undefined && <Alert kind="error">{messageOf(now.error)}</Alert>}
       {!now.value && now.error === undefined && <Spinner />}
       {now.value && (
         <>
