@@ -115,11 +115,11 @@ await scenario("hostile names, everywhere", async ({ context, newContext }) => {
       await unharmed(page, place);
       const text = await page.locator("body").innerText();
       shown += text.includes("<img src=x onerror=") ? 1 : 0;
-      if (who === mal) await checkAxe(page);
     });
     await page.goto(`/#/files/${shared}`);
     await page.getByRole("link", { name: tag(1) }).first().waitFor();
     await unharmed(page, "the directory");
+    await checkAxe(page);
     await shot(page, `hostile-${who === mal ? "mal" : "vic"}`);
     check(seen.length >= 8 && shown >= 3, `${shown} of ${seen.length} places show a hostile name: ${seen.join(" ")}`);
   }

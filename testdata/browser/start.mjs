@@ -23,9 +23,9 @@ await scenario("signing in by the form, with the keyboard alone", async ({ page 
   await main(page).waitFor();
   equal(await form(page).count(), 0);
   await page.reload(); // the session stays
-  await main(page).waitFor();
-  await page.keyboard.press("Tab");
-  await page.keyboard.press("Enter"); // "Skip to content"
+  await page.getByRole("heading", { level: 1, name: "Folders" }).waitFor();
+  await page.getByRole("link", { name: "Skip to content" }).focus();
+  await page.keyboard.press("Enter");
   equal(await page.evaluate(() => document.activeElement.id), "content");
 });
 

@@ -77,8 +77,9 @@ export function duration(seconds: number): string {
 export const byName = new Intl.Collator(language, { numeric: true, sensitivity: "base" }).compare;
 
 // Characters that are not seen, or that turn what is around them: control characters, line and paragraph
-// separators, directional marks, embeddings and isolates, and characters without width.
-const hidden = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/u;
+// separators, directional marks, embeddings and isolates, and characters without width, but where they
+// make one picture of several (emoji).
+const hidden = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0e\ufeff\ufff9-\ufffb]|(?<![\p{Extended_Pictographic}\d#*])\ufe0f|(?<![\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d|\u200d(?!\p{Extended_Pictographic})|[\u{e0000}-\u{e007f}]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/u;
 const hiddenAll = new RegExp(`(${hidden.source})`, "u");
 
 /** The parts of a text that somebody else wrote; code is set where a character must be shown by its number (D35). */

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { messageOf, Problem } from "../api.ts";
-import { bytes, count, percent } from "../format.ts";
+import { bytes, count, percent, visible } from "../format.ts";
 import type { Loading } from "../load.ts";
 import { onEnd } from "../session.ts";
 import { t } from "../text.ts";
@@ -118,7 +118,7 @@ export function Empty({ icon, title, children }: { icon: IconName; title: string
 
 /** How far work is; without value it is not known. */
 export function Progress({ value, label }: { value?: number; label: string }) {
-  return value === undefined ? <progress class="progress" aria-label={label} /> : <progress class="progress" aria-label={label} max={1} value={value} />;
+  return value === undefined ? <progress class="progress" aria-label={visible(label)} /> : <progress class="progress" aria-label={visible(label)} max={1} value={value} />;
 }
 
 /** A part of a limit as a bar with words: 3.2 GiB of 10 GiB. Without limit there is no bar. */
@@ -132,7 +132,7 @@ export function Usage({ used, max, unit, label }: { used: number; max: number | 
         <div
           class={part >= 1 ? "usage-bar full" : part >= 0.9 ? "usage-bar near" : "usage-bar"}
           role="meter"
-          aria-label={label}
+          aria-label={visible(label)}
           aria-valuemin={0}
           aria-valuemax={max ?? undefined}
           aria-valuenow={Math.min(used, max ?? used)}
