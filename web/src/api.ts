@@ -19,6 +19,8 @@ export class Problem extends Error {
     readonly requestID = "",
     /** Of a bulk of files: how many of its first items were done before one failed. */
     readonly itemsDone = 0,
+    /** Of a bulk: which item it is about, or -1. */
+    readonly item = -1,
   ) {
     super(message);
   }
@@ -114,12 +116,16 @@ export function problemFrom(status: number, text: string, header: (name: string)
   let code = "";
   let message = "";
   const itemsDone = Number(header("Davit-Items-Done") ?? 0) || 0;
+  let item = -1;
   let data: unknown;
   try {
     const body = JSON.parse(text) as { type?: string; msg?: string; detail?: string; title?: string; why?: string; errorCode?: string; data?: unknown };
     code = body.errorCode ?? body.type?.split("/").pop() ?? header("Davit-Problem") ?? "";
     // Which item of a bulk it was means nothing to people, who did one thing.
-    message = (body.why ?? body.msg ?? body.detail ?? body.title ?? "").replace(/^items\[\d+\](?:: |\.)/, "");
+    message = (body.why ?? body.msg ?? body.detail ?? body.title ?? "").replace(/^items\[(\d+)\](?:: |\.)/, (_, n: string) => {
+      item = Number(n);
+      return "";
+    });
     data = body.data;
   } catch {
     // WebDAV's errors are plain text, or XML with the condition, a text for people, and perhaps the numbers of a limit.
@@ -141,11 +147,12 @@ export function problemFrom(status: number, text: string, header: (name: string)
   } else if (message === "") {
     message = status >= 500 ? t("errors.server", { status }) : t("errors.refused", { status });
   }
-  return new Problem(status, code, message, retryAfter, data, header("X-Request-Id") ?? "", itemsDone);
+  return new Problem(status, code, message, retryAfter, data, header("X-Request-Id") ?? "", itemsDone, item);
 }
 
 const entities: { [name: string]: string } = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-const unescaped = (xml: string): string =>
+/** The characters that a text of XML stands for. */
+export const unescaped = (xml: string): string =>
   xml.replace(/&(?:#x([\da-f]+)|#(\d+)|(\w+));/gi, (whole, hex?: string, dec?: string, name?: string) =>
     name !== undefined ? (entities[name] ?? whole) : String.fromCodePoint(hex !== undefined ? parseInt(hex, 16) : Number(dec)));
 

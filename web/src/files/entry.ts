@@ -51,7 +51,7 @@ for (const [kind, list] of Object.entries(kinds)) {
 }
 
 const icons: { [kind in Kind]: IconName } = {
-  directory: "folder", image: "image", video: "video", audio: "music", document: "list", archive: "archive", text: "text", code: "code", file: "file",
+  directory: "folder", image: "image", video: "video", audio: "music", document: "text", archive: "archive", text: "text", code: "code", file: "file",
 };
 
 /** What follows the last dot of a name, in lower case; "" if the name begins with its only dot. */

@@ -83,7 +83,12 @@ function Browse({ folder, dir, directory, reload }: ViewOf) {
       order={isTrash(dir) ? undefined : prefs.value.order}
       columns={isTrash(dir) ? trashColumns : plainColumns}
       instead={
-        missing ? (
+        missing && dir === "" ? (
+          <Empty icon="lock" title={t("files.gone.noRead")}>
+            <p>{t("files.gone.noReadWhy")}</p>
+            <p><a href={href([])}>{t("app.toFolders")}</a></p>
+          </Empty>
+        ) : missing ? (
           <Empty icon="folder" title={t("files.gone.path")}>
             <p>{t("files.gone.pathWhy")}</p>
             <p><a href={directoryHref(folder.id, parentOf(dir))}>{t("files.gone.toParent")}</a></p>
@@ -486,6 +491,7 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
             {uploadTo && (
               <MenuButton
                 kind="plain"
+                class="shrinks"
                 icon="add"
                 label={t("files.new.menu")}
                 items={() => [

@@ -25,6 +25,7 @@ export async function readListing(folder: string, dir: string, opts: { signal: A
   let whole = false;
   const entries: Entry[] = [];
   let shown = 0;
+  let breath = performance.now();
   const take = (text: string) => {
     const line = JSON.parse(text) as unknown;
     if (!facts) {
@@ -49,6 +50,11 @@ export async function readListing(folder: string, dir: string, opts: { signal: A
     if (facts && opts.some && entries.length > Math.max(500, shown * 4)) {
       shown = entries.length;
       opts.some({ facts, entries: entries.slice(), whole: false });
+      breath = 0;
+    }
+    if (performance.now() - breath > 40) {
+      await new Promise((done) => setTimeout(done)); // what is pressed meanwhile is answered, and what is there is drawn
+      breath = performance.now();
     }
   }
   if (rest !== "") {

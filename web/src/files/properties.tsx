@@ -1,6 +1,6 @@
 // What is known about an entry, or about a directory with all that is in it.
 import type { ComponentChildren } from "preact";
-import { davPath, fileID, get, request } from "../api.ts";
+import { davPath, fileID, get, request, unescaped } from "../api.ts";
 import { bytes, count, date, dateLong } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { t } from "../text.ts";
@@ -28,11 +28,9 @@ async function read(folder: string, path: string, signal: AbortSignal): Promise<
   ]);
   // The page's policy has no parser for XML from outside; of this answer two plain texts are wanted.
   const xml = await res.text();
-  const texts = (name: string) => [...xml.matchAll(new RegExp(`<(?:\\w+:)?${name}(?:\\s[^>]*)?>([^<]*)<`, "g"))].map((m) => unescape(m[1] ?? ""));
+  const texts = (name: string) => [...xml.matchAll(new RegExp(`<(?:\\w+:)?${name}(?:\\s[^>]*)?>([^<]*)<`, "g"))].map((m) => unescaped(m[1] ?? ""));
   return { file, etag: texts("getetag")[0] ?? "", checksums: texts("checksum").join(" ").split(/\s+/).filter((c) => c.includes(":")) };
 }
-
-const unescape = (text: string): string => text.replace(/&(?:quot|#34);/g, '"').replace(/&(?:lt|#60);/g, "<").replace(/&(?:gt|#62);/g, ">").replace(/&(?:amp|#38);/g, "&");
 
 export function openProperties(place: Place, item: Item): void {
   openDialog((close) => <Properties place={place} item={item} onClose={close} />);
@@ -56,7 +54,7 @@ function Properties({ place, item, onClose }: { place: Place; item: Item; onClos
           const s = file.status;
           const size = item.dir ? s.sizeIncludingChildrenInBytes : s.sizeInBytes;
           return (
-            <dl class="facts">
+            <dl class="file-facts">
               {row(t("files.columns.kind"), kindWords(entryOf(folder.id, file)))}
               {item.path !== "" && row(t("files.facts.in"), <Name text={parentOf(item.path) || folder.title} />)}
               {row(t("files.columns.size"), size === null ? t("files.facts.tooMany") : size < 1024 ? bytes(size) : `${bytes(size)} (${count(size)} B)`)}

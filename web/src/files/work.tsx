@@ -32,10 +32,8 @@ export type Outcome = {
 /** The words of a refusal, without the field and the path that stand before them. */
 export function why(error: unknown): string {
   const text = messageOf(error);
-  return /^(?:items\[\d+\]\.)?\w+ "(?:[^"\\]|\\.)*": (.*)$/s.exec(text)?.[1] ?? text;
+  return /^\w+ "(?:[^"\\]|\\.)*": (.*)$/s.exec(text)?.[1] ?? text;
 }
-
-const itemOf = (error: unknown): number => (error instanceof Problem ? Number(/^items\[(\d+)\]/.exec(error.message)?.[1] ?? -1) : -1);
 
 type Options = {
   method: "POST" | "DELETE";
@@ -92,7 +90,7 @@ export async function work({ method, path, tasks, title, conflicts }: Options): 
         const before = error instanceof Problem ? error.itemsDone : 0;
         // Their answers are lost with the failure: where they are is not known, only that they are done.
         piece.slice(0, before).forEach((task) => out.done.push({ task, id: "" }));
-        const at = itemOf(error);
+        const at = error instanceof Problem ? error.item : -1;
         if (at < 0 || !(error instanceof Problem) || at >= piece.length) {
           rest.slice(before).forEach((task) => out.failed.push({ task, error }));
           break;
