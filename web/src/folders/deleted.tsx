@@ -39,7 +39,7 @@ export default function Deleted(_: ViewProps) {
     {
       id: "actions", head: t("folders.menu.head"), hideHead: true, end: true,
       cell: (f) => (
-        <span class="row-actions">
+        <span class="folder-actions">
           <Button icon="restore" busy={busy === f.id} onClick={() => void restore(f)} aria-label={t("folders.deleted.restoreOf", { title: visible(f.title) })}>{t("folders.deleted.restore")}</Button>
           <Button icon="trash" kind="quiet" onClick={() => void purgeFolder(f).then((done) => done && all.reload())} aria-label={t("folders.deleted.purgeOf", { title: visible(f.title) })}>
             {t("folders.deleted.purge")}

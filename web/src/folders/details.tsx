@@ -35,18 +35,18 @@ export function Details({ folder, reload }: { folder: Folder; reload: () => void
           <Usage label={t("folders.used.bytes")} used={usage.bytes} max={usage.maxBytes} unit="bytes" />
           <Usage label={t("folders.used.files")} used={usage.files} max={usage.maxFiles} unit="files" />
         </div>
-        <dl class="facts">
+        <dl class="folder-facts">
           {usage.available !== undefined && <Fact name={t("folders.details.available")}><Usage label="" used={usage.available} max={null} unit="bytes" /></Fact>}
           {(usage.reserved ?? 0) > 0 && <Fact name={t("folders.details.reserved")}><Usage label="" used={usage.reserved ?? 0} max={null} unit="bytes" /></Fact>}
         </dl>
-        <p class="row-actions">
+        <p class="folder-actions">
           {mayLimit(folder) && <Button icon="gauge" onClick={() => limitFolder(folder, reload)}>{t("folders.menu.limits")}</Button>}
           {(can(folder, "admin") || me.value?.admin) && <Recount folder={folder} reload={reload} />}
         </p>
       </section>
       <section class="section" aria-labelledby="facts">
         <h2 id="facts">{t("folders.details.facts")}</h2>
-        <dl class="facts">
+        <dl class="folder-facts">
           <Fact name={t("folders.owner")}><Owner of={folder} /></Fact>
           {folder.createdBy !== null && <Fact name={t("folders.details.madeBy")}><Name text={folder.createdBy} /></Fact>}
           <Fact name={t("folders.details.created")}>{date(folder.created)}</Fact>

@@ -84,7 +84,7 @@ function Received({ of, done }: { of: Invitation; done: () => void }) {
         <p>{rich("folders.invitations.text", { inviter: <strong><Name text={of.inviter} /></strong>, folder: <strong><Name text={of.folder} /></strong> })}</p>
         <p class="quiet">{t(`folders.permission.long.${of.permission}`)} {rich("folders.invitations.sentAt", { when: <Time at={of.created} /> })}</p>
       </div>
-      <span class="row-actions">
+      <span class="folder-actions">
         <Button kind="primary" icon="check" busy={busy === "accept"} onClick={() => void answer("accept")} aria-label={t("folders.invitations.acceptOf", { folder })}>{t("folders.invitations.accept")}</Button>
         <Button icon="close" busy={busy === "reject"} onClick={() => void answer("reject")} aria-label={t("folders.invitations.rejectOf", { folder })}>{t("folders.invitations.reject")}</Button>
       </span>

@@ -98,7 +98,7 @@ function DeletedFolder({ folder, reload }: { folder: Folder; reload: () => void 
     <Page title={folder.title} heading={<Name text={folder.title} />}>
       <Alert kind="warning">
         <p>{rich("folders.deleted.here", { when: <Time at={folder.deleted} />, until: <Time at={folder.purge} /> })}</p>
-        <span class="row-actions">
+        <span class="folder-actions">
           <Button kind="primary" icon="restore" onClick={() => void restoreFolder(folder).then(reload)}>{t("folders.deleted.restore")}</Button>
           <Button icon="trash" onClick={() => void purge()}>{t("folders.deleted.purge")}</Button>
         </span>

@@ -146,7 +146,7 @@ function Add({ folder, grants, groups, after }: { folder: Folder; grants: readon
       <form class="share-form" onSubmit={(e) => { e.preventDefault(); void add(); }}>
         <UserField label={t("folders.sharing.user")} value={user} onChange={(text) => { setUser(text); setError(""); }} without={known} />
         <Select label={t("folders.sharing.may")} value={may} choices={choices} onChange={(e) => setMay(e.currentTarget.value as Permission)} />
-        <span class="row-actions">
+        <span class="folder-actions">
           <Button type="submit" kind="primary" icon="add" busy={busy === "add"}>{t("folders.sharing.share")}</Button>
           <Button icon="mail" busy={busy === "invite"} onClick={() => void invite()}>{t("folders.sharing.invite")}</Button>
         </span>
@@ -164,7 +164,7 @@ function Add({ folder, grants, groups, after }: { folder: Folder; grants: readon
             ]}
           />
           <Select label={t("folders.sharing.groupMay")} value={groupMay} choices={choices} onChange={(e) => setGroupMay(e.currentTarget.value as Permission)} />
-          <span class="row-actions"><Button type="submit" icon="add" busy={busy === "group"} disabled={group === ""}>{t("folders.sharing.shareGroup")}</Button></span>
+          <span class="folder-actions"><Button type="submit" icon="add" busy={busy === "group"} disabled={group === ""}>{t("folders.sharing.shareGroup")}</Button></span>
         </form>
       )}
       {error !== "" && <Alert kind="error">{error}</Alert>}
