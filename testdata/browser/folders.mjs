@@ -148,6 +148,7 @@ await scenario("products: their space, and what they do not allow", async ({ con
     await button(page, (await titles(ann)).length === 0 ? "Create your first folder" : "Create a folder").click();
     const dialog = page.getByRole("dialog", { name: "Create a folder" });
     await dialog.getByLabel("Title").fill(title);
+    equal(await dialog.getByLabel("Product").inputValue(), "davit/standard/standard", "the usual product");
     await dialog.getByLabel("Product").selectOption(product);
     return dialog;
   };

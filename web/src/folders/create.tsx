@@ -40,7 +40,7 @@ function CreateFolder({ onClose }: { onClose: () => void }) {
   const products = useLoad(readProducts, []);
   const room = useLoad((signal) => readRoom(workspace, signal), [workspace]);
   const offered = products.value?.filter((p) => p.collection.usersCanCreate) ?? [];
-  const product = offered.find((p) => keyOf(p) === chosen) ?? offered[0];
+  const product = offered.find((p) => keyOf(p) === chosen) ?? offered.find((p) => p.usual) ?? offered[0];
   const make = async (form: FormData) => {
     const title = String(form.get("title"));
     checkTitle(title);

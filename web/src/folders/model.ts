@@ -86,6 +86,8 @@ export type Product = {
   reference: { id: string; category: string; provider: string };
   description: string;
   maintenance: { description: string } | null;
+  /** The one that folders are of if nobody asks for another. */
+  usual: boolean;
   collection: { aclModifiable: boolean; usersCanCreate: boolean; usersCanDelete: boolean; usersCanRename: boolean };
 };
 
@@ -99,11 +101,16 @@ let products: Promise<Product[]> | undefined;
 
 /** The products of folders; they do not change while the server runs. */
 export function readProducts(): Promise<Product[]> {
-  products ??= get<Products>("/api/files/collections/retrieveProducts").then(
-    (all) =>
+  products ??= Promise.all([get<Products>("/api/files/collections/retrieveProducts"), get<{ allowed: string[] }>("/folders/_/hosts")]).then(
+    ([all, { allowed }]) =>
       Object.values(all.productsByProvider)
         .flat()
-        .map((p) => ({ reference: p.support.product, description: p.product.description, maintenance: p.support.maintenance, collection: p.support.collection })),
+        .map(({ product, support }): Product => {
+          const { provider, category, id } = support.product;
+          // As a host the usual one is called "local", all others by their names.
+          const usual = allowed.includes("local") && !allowed.includes(`${provider}:${id}`) && !allowed.includes(`${provider}:${category}:${id}`);
+          return { reference: support.product, description: product.description, maintenance: support.maintenance, usual, collection: support.collection };
+        }),
     (e: unknown) => {
       products = undefined;
       throw e;
