@@ -131,7 +131,7 @@ function Overall() {
   const words = [
     t("uploads.files", { part: inState("done"), n: whole }),
     t("uploads.of", { part: bytes(sent), whole: bytes(total) }),
-    ...(speed.value > 0 ? [t("uploads.speed", { speed: bytes(speed.value) }), timeLeft(left / speed.value)] : []),
+    ...(speed.value > 0 && !offline.value && !held.value ? [t("uploads.speed", { speed: bytes(speed.value) }), timeLeft(left / speed.value)] : []),
   ];
   const part = total > 0 ? sent / total : whole > 0 ? inState("done") / whole : undefined;
   return (
