@@ -88,6 +88,7 @@ export async function request(method: string, path: string, opts: Options = {}):
   ours();
   let res = await send();
   if (res.status === 401) {
+    ours();
     let again: boolean;
     try {
       again = await refresh();

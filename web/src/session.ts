@@ -102,7 +102,7 @@ export function refresh(): Promise<boolean> {
 async function refreshNow(): Promise<boolean> {
   const asked = round;
   const ended = () => {
-    if (asked === round) {
+    if (asked === round && state.value !== "out") { // out: the form says why already
       end(state.value === "in" ? "ended" : "");
     }
     return false;
