@@ -71,7 +71,7 @@ function Viewer({ place }: { place: Place }) {
         >
           {t("preview.back", { name: visible(directory) })}
         </a>
-        {file.value && file.value.status.type === "FILE" && (
+        {!editing && file.value?.status.type === "FILE" && (
           <span class="quiet">
             {bytes(file.value.status.sizeInBytes ?? 0)} · <Time at={file.value.status.modifiedAt} />
           </span>
