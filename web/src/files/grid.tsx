@@ -147,6 +147,9 @@ export function Grid(p: Props) {
       }
     };
     const entry = p.entries[active];
+    if (e.key.length > 1) {
+      typed.current.text = ""; // going by another key begins a new word
+    }
     if (e.altKey && e.key !== "Enter") {
       p.onKey(e);
       return;
