@@ -29,7 +29,7 @@ func node(t *testing.T, dir, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// What "make web" makes of the sources and the lock file is what is committed; all texts are where texts belong; and
+// What "make web" makes of the sources and the lock file is what is committed; all texts are where texts belong, and are said; and
 // everything that others wrote is named, with a licence that lets us give it away.
 func TestBuild(t *testing.T) {
 	dir := t.TempDir()
@@ -80,8 +80,11 @@ src/a.tsx:6: "yes"
 src/a.tsx:6: "no …"
 src/a.tsx:11: "Delete"
 src/a.tsx:12: "Something went wrong here"
+src/texts/en: common.shut is never said
+src/texts/en: a.c is never said
+src/texts/en: list.two.three is never said
 `; err == nil || out != want {
-			t.Errorf("in texts that are misplaced: %v\n%s\nwant\n%s", err, out, want)
+			t.Errorf("in texts that are misplaced or left over: %v\n%s\nwant\n%s", err, out, want)
 		}
 	})
 

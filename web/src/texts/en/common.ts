@@ -52,7 +52,6 @@ export const common = {
     copied: "Copied.",
     copy: "Copy: {what}",
     create: "Create",
-    delete: "Delete",
     dismiss: "Dismiss",
     hide: "Hide",
     hidePassword: "Hide: {what}",

@@ -1,6 +1,5 @@
 // Looking at files and editing them.
 export const preview = {
-  title: "View",
   back: "Back to {name}",
   download: "Download",
   edit: "Edit",

@@ -1,1 +1,0 @@
-export const en = { open: "Open what is here" };
