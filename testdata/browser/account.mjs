@@ -241,7 +241,7 @@ await scenario("the overview tells who one is, the limits, projects and groups",
   await must(ann, "PUT", `/dav/${ann.folders["one"]}/x`, "12345");
   const page = await signIn(context, ann.name, ann.password, "/#/account");
   await page.getByText("2 of 7 folders").waitFor();
-  await page.getByText("5 B in 1 file or directory").waitFor();
+  await page.getByText("5 B in 1 file or folder").waitFor();
   await page.getByText("5 B of 5 MiB").waitFor();
   await page.getByText("2 of your own, 1 of projects, 0 shared with you").waitFor();
   await page.getByText("Glaciers <b>", { exact: true }).waitFor();

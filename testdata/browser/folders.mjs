@@ -264,7 +264,7 @@ await scenario("limits, and a new owner", async ({ context, newContext }) => {
   const all = root.getByRole("dialog", { name: "Limits of the folder" });
   equal(await all.getByLabel("At most").inputValue(), "500 MiB");
   await all.getByRole("combobox", { name: "Space" }).selectOption("No limit");
-  await all.getByLabel("Number of files and directories").selectOption("A limit of its own");
+  await all.getByLabel("Number of files and folders").selectOption("A limit of its own");
   await all.getByLabel("At most").fill("7");
   await button(all, "Save").click();
   await root.getByText("0 of 7 files").waitFor();

@@ -435,11 +435,11 @@ await scenario("two versions", async ({ context }) => {
 
   await begin("c.txt");
   await page.getByRole("button", { name: "Save under another name …" }).click();
-  equal(await page.getByRole("textbox", { name: "Name in the same directory" }).inputValue(), "c (mine).txt");
-  await page.getByRole("textbox", { name: "Name in the same directory" }).fill("a.txt");
+  equal(await page.getByRole("textbox", { name: "Name in the same folder" }).inputValue(), "c (mine).txt");
+  await page.getByRole("textbox", { name: "Name in the same folder" }).fill("a.txt");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await page.getByText("There is a file with this name.").waitFor();
-  await page.getByRole("textbox", { name: "Name in the same directory" }).fill("c of ann.txt");
+  await page.getByRole("textbox", { name: "Name in the same folder" }).fill("c of ann.txt");
   await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
   await page.getByRole("heading", { name: "c of ann.txt" }).waitFor();
   equal(await bytesOf(id, "c of ann.txt"), "mine first line\nsecond line\n");

@@ -20,7 +20,7 @@ const to = (context, u, title = "docs") => signIn(context, u.name, u.password, `
 async function choose(page, paths, { directory = false } = {}) {
   await page.getByRole("button", { name: "Upload", exact: true }).first().click();
   const chooser = page.waitForEvent("filechooser");
-  await page.getByRole("menuitem", { name: directory ? "Upload a directory" : "Upload files" }).click();
+  await page.getByRole("menuitem", { name: directory ? "Upload a folder" : "Upload files" }).click();
   await (await chooser).setFiles(paths);
 }
 
@@ -439,7 +439,7 @@ await scenario("a folder that is full in files says so once", async ({ context, 
   for (let i = 0; i < 300; i++) paths.push(await file(`fullfiles/f${i}.txt`, `${i}`));
   await choose(page, paths);
   await title(page, "280 files were not uploaded").waitFor();
-  equal(await panelOf(page).getByText("The folder may hold 20 files and directories; 280 do not fit.").count(), 1, "messages");
+  equal(await panelOf(page).getByText("The folder may hold 20 files and folders; 280 do not fit.").count(), 1, "messages");
   const puts = requests.filter((r) => r.method === "PUT").length;
   check(puts < 40, `${puts} requests for 20 files`);
   equal((await readdir(onDisk(id))).length, 20);
@@ -482,13 +482,13 @@ await scenario("a name that is taken is asked about", async ({ context }) => {
   await choose(page, [await mine("d.txt"), await mine("e.txt"), await mine("dir")]);
   await dialog.getByRole("checkbox").check();
   for (;;) {
-    if (await dialog.getByText("A directory has this name").isVisible()) {
+    if (await dialog.getByText("A folder has this name").isVisible()) {
       check(await dialog.getByRole("button", { name: "Replace" }).isDisabled(), "a directory could be replaced");
       await dialog.getByRole("button", { name: "Keep both" }).click();
       break;
     }
     await dialog.getByRole("button", { name: "Replace" }).click();
-    await page.waitForFunction(() => !document.querySelector("dialog") || document.querySelector("dialog").textContent.includes("A directory has this name"));
+    await page.waitForFunction(() => !document.querySelector("dialog") || document.querySelector("dialog").textContent.includes("A folder has this name"));
   }
   if (await dialog.isVisible()) await dialog.getByRole("button", { name: "Replace" }).click();
   await eventually("all are there", async () => (await there("dir(1)").catch(() => "")) && (await there("e.txt")) === "new e.txt" && (await there("d.txt")) === "new d.txt");

@@ -40,7 +40,7 @@ export const folders = {
   used: {
     head: "Used",
     bytes: "Space",
-    files: "Files and directories",
+    files: "Files and folders",
     bytesOf: "Space of {title}",
     filesOf: "Files of {title}",
   },
@@ -142,7 +142,7 @@ export const folders = {
     bytes: "Space",
     size: "At most",
     sizeHint: "With a unit: 500 MiB, 10 GiB, 1.5 TiB.",
-    files: "Number of files and directories",
+    files: "Number of files and folders",
     number: "At most",
     hint: "You can make it smaller than what is usual, not larger.",
     adminHint: "Below what is used already nothing is deleted, but nothing can be added.",

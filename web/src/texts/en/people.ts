@@ -110,7 +110,7 @@ export const people = {
     value: {
       maxFolders: "Most folders",
       maxBytes: "Most bytes in each folder, such as 10 GiB",
-      maxFiles: "Most files and directories in each folder",
+      maxFiles: "Most files and folders inside each folder",
     },
     wrong: {
       maxFolders: "Folders: write a whole number, 1 or more, such as 20.",
@@ -353,7 +353,7 @@ export const people = {
       trash: "Trash for files",
       search: "Search for files",
       size: "Sizes of files",
-      sizes: "Sizes of directories with all that is in them",
+      sizes: "Sizes of folders inside with all that is in them",
       modified: "Times of changes",
       created: "Times of creation",
       permissions: "Unix permissions",
