@@ -2,16 +2,16 @@
 import { get } from "../api.ts";
 import { byName } from "../format.ts";
 
-export type Folder = { id: string; title: string; readOnly: boolean; owner: "mine" | "project" | "other"; of: string };
+export type FolderChoice = { id: string; title: string; readOnly: boolean; owner: "mine" | "project" | "other"; of: string };
 
 type VFolder = { id: string; name: string; permission: "ro" | "rw" | "wd"; is_owner: boolean; group_name: string | null; user_email: string | null; status: string };
 
 /** All of them: one's own first, then by title. */
-export async function foldersSeen(signal?: AbortSignal): Promise<Folder[]> {
+export async function foldersSeen(signal?: AbortSignal): Promise<FolderChoice[]> {
   const all = await get<VFolder[]>("/folders", {}, signal);
   const rank = { mine: 0, project: 1, other: 2 };
   return all
-    .map((f): Folder => ({
+    .map((f): FolderChoice => ({
       id: f.id,
       title: f.name,
       readOnly: f.permission === "ro",

@@ -1,8 +1,9 @@
 // Mounts in compute kernels: tokens for some folders and some time, with their ends.
 import { useState } from "preact/hooks";
-import { at, del, get, post } from "../api.ts";
+import { at, del, post } from "../api.ts";
 import { visible } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { type Mount, readAll } from "../model.ts";
 import { href } from "../route.ts";
 import { t } from "../text.ts";
 import { Button, ButtonLink } from "../ui/button.tsx";
@@ -14,30 +15,10 @@ import { Time } from "../ui/page.tsx";
 import { Table } from "../ui/table.tsx";
 import { Ends, LastUse, quoted } from "./use.tsx";
 
-export type Mount = {
-  id: string;
-  title: string;
-  folders: { id: string; title: string | null; permission: "ro" | "rw" | null }[];
-  created: string;
-  expires: string;
-  lastUsed: string | null;
-  lastAddress: string | null;
-  lastAgent: string | null;
-  active: boolean;
-};
-
 /** How long a mount may live, as lifetime takes it. */
 export const mountLives = (): Choice[] => ["1h", "12h", "24h", "7d", "30d"].map((value) => ({ value, label: t(`account.life${value}` as "account.life1h") }));
 
-async function all(signal: AbortSignal): Promise<Mount[]> {
-  const list: Mount[] = [];
-  for (let next: string | null = ""; next !== null; ) {
-    const page: { items: Mount[]; next: string | null } = await get("/api/davit/mounts", { itemsPerPage: 1000, next: next || undefined }, signal);
-    list.push(...page.items);
-    next = page.next;
-  }
-  return list.reverse();
-}
+const all = async (signal: AbortSignal): Promise<Mount[]> => (await readAll<Mount>("/api/davit/mounts", {}, signal)).reverse();
 
 export function Mounts() {
   const list = useLoad(all, []);

@@ -1,7 +1,8 @@
 // Where one is signed in.
-import { at, del, get } from "../api.ts";
+import { at, del } from "../api.ts";
 import { visible } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { readAll } from "../model.ts";
 import { signOut } from "../session.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -16,12 +17,7 @@ import { Agent } from "./use.tsx";
 type Session = { id: string; ipAddress: string; userAgent: string; createdAt: number; lastUsedAt: number | null; expiresAt: number | null; current: boolean };
 
 async function all(signal: AbortSignal): Promise<Session[]> {
-  const list: Session[] = [];
-  for (let next: string | null = ""; next !== null; ) {
-    const page: { items: Session[]; next: string | null } = await get("/auth/sessions", { itemsPerPage: 1000, next: next || undefined }, signal);
-    list.push(...page.items);
-    next = page.next;
-  }
+  const list = await readAll<Session>("/auth/sessions", {}, signal);
   return list.sort((a, b) => Number(b.current) - Number(a.current) || (b.lastUsedAt ?? b.createdAt) - (a.lastUsedAt ?? a.createdAt));
 }
 

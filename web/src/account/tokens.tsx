@@ -13,7 +13,7 @@ import { Name } from "../ui/name.tsx";
 import { Time } from "../ui/page.tsx";
 import { Table } from "../ui/table.tsx";
 import { visible } from "../format.ts";
-import { foldersSeen, type Folder } from "./folders.ts";
+import { foldersSeen, type FolderChoice } from "./folders.ts";
 import { lives, tokens, type Token } from "./token.ts";
 import { Ends, LastUse, quoted, showSecrets } from "./use.tsx";
 
@@ -88,7 +88,7 @@ export function Tokens() {
 }
 
 /** What a token opens, in words. */
-function Opens({ token, folders, options }: { token: Token; folders: readonly Folder[]; options: readonly Option[] }) {
+function Opens({ token, folders, options }: { token: Token; folders: readonly FolderChoice[]; options: readonly Option[] }) {
   const title = (id: string) => folders.find((f) => f.id === id)?.title;
   const project = token.workspace ? me.value?.workspaces.find((w) => w.id === token.workspace)?.title ?? token.workspace : token.workspace;
   return (
@@ -124,7 +124,7 @@ function scopeWords(scope: string, options: readonly Option[]): string {
   return action === "read" ? t("account.scopeRead", { what: title }) : t("account.scopeWrite", { what: title });
 }
 
-function NewToken({ folders, options, onClose, onMade }: { folders: readonly Folder[]; options: readonly Option[]; onClose: () => void; onMade: () => void }) {
+function NewToken({ folders, options, onClose, onMade }: { folders: readonly FolderChoice[]; options: readonly Option[]; onClose: () => void; onMade: () => void }) {
   const [use, setUse] = useState<"webdav" | "all" | "some">("webdav");
   const [some, setSome] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());

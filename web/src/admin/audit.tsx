@@ -5,7 +5,8 @@ import { get, request } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { bytes, dateLong, parts } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Search } from "../people/search.tsx";
+import type { Entry, PageOf } from "../model.ts";
+import { Search } from "../ui/search.tsx";
 import { rich, t, type TextKey } from "../text.ts";
 import { en } from "../texts/en/index.ts";
 import { Button } from "../ui/button.tsx";
@@ -16,7 +17,6 @@ import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { FolderLink, UserLink } from "./links.tsx";
 import { useQuery } from "./list.tsx";
-import type { Entry, PageOf } from "./types.ts";
 
 const doors = ["webdav", "collections", "vfolders", "files", "davit", "auth", "command", "server"] as const;
 const fields = ["text", "user", "folder", "action", "door", "since", "until"] as const;

@@ -5,6 +5,7 @@ import { at, get, post } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { bytes, count, duration } from "../format.ts";
 import { useLoad } from "../load.ts";
+import type { Entry, Folder, PageOf } from "../model.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Alert, Empty, Loaded, Progress, toast, toastError } from "../ui/feedback.tsx";
@@ -12,7 +13,7 @@ import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import { FolderLink } from "./links.tsx";
-import type { Check, Entry, Finding, Folder, PageOf } from "./types.ts";
+import type { Check, Finding } from "./types.ts";
 
 type Ended = { failed: boolean; repair: boolean; folders: number; files: number; bytes: number; differences: number; repaired: number; inUse: number; seconds: number };
 

@@ -3,13 +3,13 @@ import { useId, useState } from "preact/hooks";
 import { at, call, get, post } from "../api.ts";
 import { bytes, parseBytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { type Folder, readUses } from "../model.ts";
 import { rich, t } from "../text.ts";
 import { FormDialog } from "../ui/dialog.tsx";
 import { Alert, toast } from "../ui/feedback.tsx";
 import { Checkbox, Field, Select } from "../ui/form.tsx";
 import { Name } from "../ui/name.tsx";
 import { Time } from "../ui/page.tsx";
-import type { Folder, FolderUses } from "./types.ts";
 
 type Limit = number | null | "default";
 type Done = { folder: Folder; onDone: (f: Folder) => void; onClose: () => void };
@@ -102,7 +102,7 @@ export function GiveDialog({ folder, onDone, onClose }: Done) {
 export function DeleteDialog({ folder, onDone, onClose }: { folder: Folder; onDone: () => void; onClose: () => void }) {
   const [final, setFinal] = useState(false);
   const [typed, setTyped] = useState("");
-  const uses = useLoad((signal) => get<FolderUses>(at`/api/davit/folders/${folder.id}/uses`, {}, signal), [folder.id]);
+  const uses = useLoad((signal) => readUses(folder.id, signal), [folder.id]);
   // What can't be seen can't be typed.
   const word = visible(folder.title) === folder.title ? folder.title.trim() : folder.id;
   return (

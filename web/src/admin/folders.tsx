@@ -4,8 +4,9 @@ import { at, call, get, patch, post } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { bytes, count, date, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { usePages } from "../people/pages.tsx";
-import { Search } from "../people/search.tsx";
+import { type Folder, readUses } from "../model.ts";
+import { usePages } from "../ui/pages.tsx";
+import { Search } from "../ui/search.tsx";
 import { go, href } from "../route.ts";
 import { me } from "../session.ts";
 import { rich, t } from "../text.ts";
@@ -20,7 +21,6 @@ import { Table, type Column, type Sort } from "../ui/table.tsx";
 import { DeleteDialog, GiveDialog, LimitsDialog } from "./folderdialogs.tsx";
 import { OwnerLink } from "./links.tsx";
 import { Paged, useQuery } from "./list.tsx";
-import type { Folder, FolderUses } from "./types.ts";
 import { UsesTable } from "./uses.tsx";
 
 const shows = ["living", "full", "near", "counting", "deleted", "all"] as const;
@@ -175,7 +175,7 @@ export default function AllFolders(_: ViewProps) {
 }
 
 function UsesDialog({ folder, onClose }: { folder: Folder; onClose: () => void }) {
-  const uses = useLoad((signal) => get<FolderUses>(at`/api/davit/folders/${folder.id}/uses`, {}, signal), [folder.id]);
+  const uses = useLoad((signal) => readUses(folder.id, signal), [folder.id]);
   return (
     <Dialog wide title={rich("admin.folders.usesTitle", { title: <Name text={folder.title} /> })} onClose={onClose} footer={<Button onClick={uses.reload} icon="refresh">{t("admin.refresh")}</Button>}>
       <Loaded of={uses}>

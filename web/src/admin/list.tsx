@@ -1,6 +1,6 @@
 // What lists have in common: the place's query, and the rows with how many they are.
 import type { ComponentChildren } from "preact";
-import { Pager, type Pages } from "../people/pages.tsx";
+import { Pager, type Pages } from "../ui/pages.tsx";
 import { go, href, route } from "../route.ts";
 import { Loaded } from "../ui/feedback.tsx";
 

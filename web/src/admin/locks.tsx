@@ -3,8 +3,9 @@ import { at, call } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { visible } from "../format.ts";
 import { useEvery } from "../load.ts";
-import { usePages } from "../people/pages.tsx";
-import { Search } from "../people/search.tsx";
+import type { Lock } from "../model.ts";
+import { usePages } from "../ui/pages.tsx";
+import { Search } from "../ui/search.tsx";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
@@ -14,7 +15,6 @@ import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import { FolderLink, UserLink } from "./links.tsx";
 import { Paged, useQuery } from "./list.tsx";
-import type { Lock } from "./types.ts";
 
 const entities: { [name: string]: string } = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 

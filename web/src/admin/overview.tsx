@@ -6,6 +6,7 @@ import { get, messageOf, request } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { bytes, count, duration, percent } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
+import type { Entry, Folder, PageOf } from "../model.ts";
 import { href } from "../route.ts";
 import { onEnd } from "../session.ts";
 import { t, type TextKey } from "../text.ts";
@@ -18,7 +19,7 @@ import { matters, volumeName, type Matter } from "./attention.ts";
 import { Chart, type Series } from "./chart.tsx";
 import { FolderLink, OwnerLink } from "./links.tsx";
 import { extend, keep, snapshot, type History, type Moment } from "./metrics.mjs";
-import type { Entry, Folder, PageOf, Status, Volume } from "./types.ts";
+import type { Status, Volume } from "./types.ts";
 
 // Kept while the page is open, so that the charts are there again when one comes back.
 const history = signal<History>({ last: undefined, points: [] });

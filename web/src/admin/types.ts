@@ -1,4 +1,4 @@
-// What the APIs answer that the administration reads.
+// What the APIs answer that only the administration reads.
 export type Check = {
   state: "never" | "running" | "done" | "failed";
   started: string | null;
@@ -32,85 +32,4 @@ export type Status = {
   openFolders: number;
   memoryBytes: number;
   check: Check;
-};
-
-export type Folder = {
-  id: string;
-  title: string;
-  owner: string | null;
-  project: { id: string; title: string } | null;
-  createdBy: string | null;
-  product: string;
-  rights: string[];
-  limits: { maxBytes: number | null | "default"; maxFiles: number | null | "default" };
-  usage: { bytes: number; files: number; reserved?: number; available?: number; maxBytes: number | null; maxFiles: number | null };
-  created: string;
-  lastUsed: string | null;
-  scanned: string | null;
-  scanPending: boolean;
-  deleted: string | null;
-  purge: string | null;
-};
-
-export type PageOf<T> = { itemsPerPage: number; items: T[]; next: string | null };
-
-export type Use = {
-  folder?: { id: string; title: string };
-  user: string;
-  agent: string;
-  address: string | null;
-  token: string | null;
-  first: string;
-  last: string;
-  running: number;
-  reads: number;
-  writes: number;
-};
-
-export type FolderUses = {
-  inUse: boolean;
-  last: string | null;
-  uses: Use[];
-  locks: { path: string; user: string; shared: boolean; depth: "0" | "infinity"; created: string; expires: string }[];
-};
-
-export type Lock = {
-  folder: string;
-  folderTitle?: string;
-  path: string;
-  depth: "0" | "infinity";
-  shared: boolean;
-  user: string;
-  owner: string;
-  since: string;
-  until: string;
-  token: string | null;
-};
-
-export type Mount = {
-  id: string;
-  title: string;
-  user: string;
-  folders: { id: string; title: string | null; permission: "ro" | "rw" | null; url: string }[];
-  created: string;
-  expires: string;
-  lastUsed: string | null;
-  lastAddress: string | null;
-  lastAgent: string | null;
-  active: boolean;
-};
-
-export type Entry = {
-  id: string;
-  at: string;
-  action: string;
-  user: string;
-  userId: string;
-  folder: string;
-  folderId: string;
-  projectId: string;
-  subject: string;
-  address: string;
-  door: string;
-  detail: { [name: string]: unknown };
 };

@@ -1,11 +1,11 @@
 // Who uses folders now, over WebDAV.
 import { count } from "../format.ts";
+import type { Use } from "../model.ts";
 import { t } from "../text.ts";
 import { Name } from "../ui/name.tsx";
 import { Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import { FolderLink, UserLink } from "./links.tsx";
-import type { Use } from "./types.ts";
 
 export function UsesTable({ caption, uses }: { caption: string; uses: readonly Use[] }) {
   const columns: Column<Use>[] = [

@@ -12,7 +12,8 @@ import { toast, toastError } from "../ui/feedback.tsx";
 import { Field, writeClipboard } from "../ui/form.tsx";
 import { Name } from "../ui/name.tsx";
 import { useState } from "preact/hooks";
-import { lockOf, type Folder, type Lock } from "./directory.ts";
+import type { Folder, Lock } from "../model.ts";
+import { lockOf } from "./directory.ts";
 import { isBelow, nameOf, parentOf, stepsOf, trashName, within, wrongName, type Entry } from "./entry.ts";
 import { tell, why, work, type Failed, type Outcome, type Task } from "./work.tsx";
 

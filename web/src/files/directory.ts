@@ -3,20 +3,9 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { aborted, at, get, Problem } from "../api.ts";
 import { useEvery, useLoad, type Loading } from "../load.ts";
+import { type Folder, type Lock, readFolder } from "../model.ts";
 import { isBelow, isTrash, inTrash, type Entry } from "./entry.ts";
 import { readListing, readOrigins, type Listing } from "./listing.ts";
-
-/** A folder as GET /api/davit/folders/{id} shows it. */
-export type Folder = {
-  id: string;
-  title: string;
-  owner: string | null;
-  project: { id: string; title: string } | null;
-  rights: ("read" | "write" | "remove" | "admin")[];
-  usage: { bytes: number; files: number; reserved?: number; available?: number; maxBytes: number | null; maxFiles: number | null };
-};
-
-export type Lock = { path: string; depth: "0" | "infinity"; user: string; since: string; until: string; token: string | null };
 
 export type Directory = {
   listing: Listing | undefined;
@@ -121,7 +110,7 @@ export function useDirectory(folder: string, dir: string): Directory {
 
 /** The folder: its title, the caller's rights, and how much is in it. */
 export function useFolder(id: string): Loading<Folder> {
-  const folder = useLoad((signal) => get<Folder>(at`/api/davit/folders/${id}`, {}, signal), [id]);
+  const folder = useLoad((signal) => readFolder(id, signal), [id]);
   useEvery(15000, folder.reload);
   return folder;
 }

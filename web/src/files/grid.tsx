@@ -3,11 +3,11 @@
 import type { ComponentChildren, HTMLAttributes } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { date, dateLong, visible } from "../format.ts";
+import type { Lock } from "../model.ts";
 import { t } from "../text.ts";
 import { IconButton } from "../ui/button.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Name } from "../ui/name.tsx";
-import type { Lock } from "./directory.ts";
 import { iconOf, kindWords, parentOf, sizeWords, type Entry, type Order, type SortBy } from "./entry.ts";
 
 export type Selection = {

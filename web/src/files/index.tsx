@@ -6,6 +6,7 @@ import type { ViewProps } from "../app.tsx";
 import { fileID, messageOf, post, Problem } from "../api.ts";
 import { bytes, count, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
+import type { Folder } from "../model.ts";
 import { go, href, route } from "../route.ts";
 import { rich, t } from "../text.ts";
 import { Button, IconButton } from "../ui/button.tsx";
@@ -19,7 +20,7 @@ import {
   breakLock, bring, clipboard, copyDavURL, copyToClipboard, directoryHref, download, emptyTrash, fileHref, hrefOf, newDirectory, newText, paste, removeForGood,
   restore, trash, type Item, type Place,
 } from "./actions.tsx";
-import { gone, lockOf, useDirectory, useFolder, type Directory, type Folder } from "./directory.ts";
+import { gone, lockOf, useDirectory, useFolder, type Directory } from "./directory.ts";
 import { filtered, inTrash, isBelow, isTrash, nameOf, parentOf, sorted, stepsOf, trashName, type Entry, type Order } from "./entry.ts";
 import { Grid, nothing, type ColumnID, type Selection } from "./grid.tsx";
 import { openKeys } from "./keys.tsx";

@@ -1,8 +1,9 @@
 // A dialog that asks for a directory of any folder that the person may write to.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { fileID, get, items, post } from "../api.ts";
+import { fileID, items, post } from "../api.ts";
 import { byName } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { type Folder, readAll } from "../model.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog, FormDialog, openDialog } from "../ui/dialog.tsx";
@@ -10,25 +11,17 @@ import { Alert, Failure, Spinner } from "../ui/feedback.tsx";
 import { Field } from "../ui/form.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Name } from "../ui/name.tsx";
-import { gone, type Folder } from "./directory.ts";
+import { gone } from "./directory.ts";
 import { filtered, nameOf, parentOf, sorted, stepsOf, trashName, within, wrongName, type Entry } from "./entry.ts";
 import { readListing } from "./listing.ts";
 import { why } from "./work.tsx";
 
 export type Target = { folder: string; dir: string; title: string };
 
-type FolderPage = { items: Folder[]; next: string | null };
-
 /** All folders that the person may write to, by title. */
 async function writable(signal: AbortSignal): Promise<Folder[]> {
-  const all: Folder[] = [];
-  let next: string | null = null;
-  do {
-    const page: FolderPage = await get<FolderPage>("/api/davit/folders", { mine: true, deleted: false, itemsPerPage: 250, next }, signal);
-    all.push(...page.items.filter((f) => f.rights.includes("write")));
-    next = page.next;
-  } while (next !== null);
-  return all.sort((a, b) => byName(a.title, b.title));
+  const all = await readAll<Folder>("/api/davit/folders", { mine: true, deleted: false }, signal);
+  return all.filter((f) => f.rights.includes("write")).sort((a, b) => byName(a.title, b.title));
 }
 
 /** Asks for a directory; resolves to undefined if the person leaves off. */

@@ -1,11 +1,11 @@
 // The folders that who is signed in sees, of all workspaces. The list is kept while the page goes elsewhere, and read
 // again in the background: going back shows it at once.
 import { signal } from "@preact/signals";
+import { type Folder, readAll } from "../model.ts";
 import { onEnd } from "../session.ts";
 import { rich } from "../text.ts";
 import { toast } from "../ui/feedback.tsx";
 import { Name } from "../ui/name.tsx";
-import { type Folder, readAll } from "./model.ts";
 
 type Catalog = { folders: readonly Folder[] | undefined; error: unknown };
 

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
 import { date, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
+import type { Folder } from "../model.ts";
 import { me } from "../session.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -12,7 +13,6 @@ import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { type Column, Table } from "../ui/table.tsx";
 import { Owner } from "./list.tsx";
-import type { Folder } from "./model.ts";
 import { FolderPlaces } from "./places.tsx";
 import { contents, purgeFolder, readDeleted, restoreFolder } from "./removal.tsx";
 

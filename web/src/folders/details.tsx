@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { at, davPath, del, get, post, xmlText } from "../api.ts";
 import { date } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
+import { type Folder, readUses } from "../model.ts";
 import { href } from "../route.ts";
 import { me } from "../session.ts";
 import { rich, t } from "../text.ts";
@@ -15,7 +16,7 @@ import { Time } from "../ui/page.tsx";
 import { Table } from "../ui/table.tsx";
 import { limitFolder, mayLimit } from "./limits.tsx";
 import { Owner } from "./list.tsx";
-import { can, type Folder, readUses } from "./model.ts";
+import { can } from "./model.ts";
 
 type Lock = { path: string; depth: string; shared: boolean; user: string; owner: string; since: string; until: string; token: string | null };
 

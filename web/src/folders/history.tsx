@@ -4,26 +4,25 @@ import { useState } from "preact/hooks";
 import { at, get } from "../api.ts";
 import { bytes, count } from "../format.ts";
 import { useLoad } from "../load.ts";
+import type { Entry, Folder, PageOf, Right } from "../model.ts";
 import { rich, t, type TextKey } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Empty, Loaded, toastError } from "../ui/feedback.tsx";
 import { Select } from "../ui/form.tsx";
 import { Name } from "../ui/name.tsx";
 import { Time } from "../ui/page.tsx";
-import { type Folder, labelText, type Right, rightsText } from "./model.ts";
+import { labelText, rightsText } from "./model.ts";
 
-type Entry = { id: string; at: string; action: string; user: string; folder: string; subject: string; address: string; door: string; detail: { [name: string]: unknown } };
-type Page = { items: Entry[]; next: string | null };
 
 const kinds = ["", "files.", "folder.", "grant.", "invitation.", "lock."] as const;
 
 export function History({ folder }: { folder: Folder }) {
   const [action, setAction] = useState<string>("");
   const read = (next: string, signal?: AbortSignal) =>
-    get<Page>(at`/api/davit/folders/${folder.id}/audit`, { itemsPerPage: 50, ...(action !== "" && { action }), ...(next !== "" && { next }) }, signal);
+    get<PageOf<Entry>>(at`/api/davit/folders/${folder.id}/audit`, { itemsPerPage: 50, ...(action !== "" && { action }), ...(next !== "" && { next }) }, signal);
   const list = useLoad((signal) => read("", signal), [folder.id, action]);
   const [busy, setBusy] = useState(false);
-  const more = async (now: Page) => {
+  const more = async (now: PageOf<Entry>) => {
     setBusy(true);
     try {
       const page = await read(now.next ?? "");

@@ -1,6 +1,7 @@
 // The labels of a folder: a name each, and a value that may be empty.
 import { useState } from "preact/hooks";
 import { Advice, items, post } from "../api.ts";
+import type { Folder } from "../model.ts";
 import { route, go, href } from "../route.ts";
 import { t } from "../text.ts";
 import { Button, IconButton } from "../ui/button.tsx";
@@ -8,7 +9,7 @@ import { FormDialog, openDialog } from "../ui/dialog.tsx";
 import { toast } from "../ui/feedback.tsx";
 import { Field } from "../ui/form.tsx";
 import { refreshCatalog } from "./catalog.tsx";
-import { type Folder, labelsOf, labelText } from "./model.ts";
+import { labelsOf, labelText } from "./model.ts";
 
 /** The labels as buttons that show the folders which have the same. */
 export function Labels({ of }: { of: Folder }) {

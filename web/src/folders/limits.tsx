@@ -3,13 +3,14 @@
 import { useState } from "preact/hooks";
 import { Advice, at, patch, post } from "../api.ts";
 import { bytes, parseBytes } from "../format.ts";
+import type { Folder } from "../model.ts";
 import { me } from "../session.ts";
 import { t } from "../text.ts";
 import { FormDialog, openDialog } from "../ui/dialog.tsx";
 import { toast, Usage } from "../ui/feedback.tsx";
 import { Field, Select } from "../ui/form.tsx";
 import { refreshCatalog } from "./catalog.tsx";
-import { can, type Folder } from "./model.ts";
+import { can } from "./model.ts";
 
 export const mayLimit = (f: Folder): boolean => me.value?.admin === true || can(f, "admin");
 

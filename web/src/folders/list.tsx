@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { byName, bytes, visible } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
+import type { Folder } from "../model.ts";
 import { go, href, route } from "../route.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -16,7 +17,7 @@ import { catalog, refreshCatalog } from "./catalog.tsx";
 import { createFolder } from "./create.tsx";
 import { hasLabel, Labels, withoutLabel } from "./labels.tsx";
 import { folderMenu } from "./menu.tsx";
-import { type Folder, holder, kindOf, labelsOf, labelText, readProducts, rightsText, workspacesToMakeIn } from "./model.ts";
+import { holder, kindOf, labelsOf, labelText, readProducts, rightsText, workspacesToMakeIn } from "./model.ts";
 import { FolderPlaces } from "./places.tsx";
 
 // Rows are made as far as one scrolls: a thousand at once would take long.

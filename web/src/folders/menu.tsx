@@ -1,11 +1,12 @@
 // What can be done with a folder: by the rights on it, and by what its product offers.
+import type { Folder } from "../model.ts";
 import { go, href } from "../route.ts";
 import { me } from "../session.ts";
 import { t } from "../text.ts";
 import type { MenuItem } from "../ui/menu.tsx";
 import { editLabels } from "./labels.tsx";
 import { limitFolder, mayLimit } from "./limits.tsx";
-import { can, type Folder, kindOf, type Product } from "./model.ts";
+import { can, kindOf, type Product } from "./model.ts";
 import { giveFolder } from "./owner.tsx";
 import { deleteFolder, leaveFolder } from "./removal.tsx";
 import { renameFolder } from "./rename.tsx";

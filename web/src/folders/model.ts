@@ -1,49 +1,9 @@
 // What the page knows of folders: as the server shows them, and what may be done with them.
 import { Advice, at, call, get, post } from "../api.ts";
 import { byName, visible } from "../format.ts";
+import { type Folder, type Group, readAll, type Right } from "../model.ts";
 import { me, onEnd } from "../session.ts";
 import { t } from "../text.ts";
-
-export type Right = "read" | "write" | "remove" | "admin";
-
-/** A folder, as GET /api/davit/folders shows it. */
-export type Folder = {
-  id: string;
-  title: string;
-  /** null: it is of a project, or its owner is gone. */
-  owner: string | null;
-  project: { id: string; title: string } | null;
-  createdBy: string | null;
-  product: string;
-  rights: Right[];
-  /** Of all members of its project; null: it is of none. */
-  memberRights: Right[] | null;
-  labels: { [key: string]: string };
-  inUse: boolean;
-  limits: { maxBytes: number | null | "default"; maxFiles: number | null | "default" };
-  usage: { bytes: number; files: number; reserved?: number; available?: number; maxBytes: number | null; maxFiles: number | null };
-  created: string;
-  lastUsed: string | null;
-  scanned: string | null;
-  scanPending: boolean;
-  deleted: string | null;
-  purge: string | null;
-};
-
-type Page<T> = { items: T[]; next: string | null };
-
-/** All items of a list that the server gives page by page. */
-export async function readAll<T>(path: string, query: { [name: string]: string }, signal?: AbortSignal): Promise<T[]> {
-  const all: T[] = [];
-  for (let next: string | null = ""; next !== null; ) {
-    const page: Page<T> = await get<Page<T>>(path, { ...query, itemsPerPage: 1000, ...(next !== "" && { next }) }, signal);
-    all.push(...page.items);
-    next = page.next;
-  }
-  return all;
-}
-
-export const readFolder = (id: string, signal?: AbortSignal): Promise<Folder> => get<Folder>(at`/api/davit/folders/${id}`, {}, signal);
 
 export const can = (f: Folder, right: Right): boolean => f.rights.includes(right);
 
@@ -140,21 +100,8 @@ export const setGrant = (id: string, entity: Entity, permission: Permission | nu
     items: [permission === null ? { id, added: [], deleted: [entity] } : { id, added: [{ entity, permissions: permission === "EDIT" ? ["READ", "EDIT"] : ["READ"] }], deleted: [] }],
   });
 
-export type Group = { id: string; project: string; title: string; members: number };
-export type Member = { user: string; role: "PI" | "ADMIN" | "USER" };
-
 /** The groups of a project that who is signed in is in. */
 export const readGroups = (project: string, signal?: AbortSignal): Promise<Group[]> => readAll<Group>(at`/api/davit/projects/${project}/groups`, {}, signal);
-
-/** Who works in a folder over WebDAV, as GET /api/davit/folders/{id}/uses tells. */
-export type Uses = {
-  inUse: boolean;
-  last: string | null;
-  uses: { user: string; agent: string; address: string | null; first: string; last: string; running: number; reads: number; writes: number }[];
-  locks: { path: string; user: string; shared: boolean; depth: string; created: string; expires: string }[];
-};
-
-export const readUses = (id: string, signal?: AbortSignal): Promise<Uses> => get<Uses>(at`/api/davit/folders/${id}/uses`, {}, signal);
 
 /** Sends a request in a workspace: "" is one's own. */
 export const inWorkspace = <T>(project: string, method: string, path: string, body: unknown): Promise<T> =>

@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import { Problem } from "../api.ts";
 import { visible } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
+import { type Folder, readFolder } from "../model.ts";
 import { go, href } from "../route.ts";
 import { me } from "../session.ts";
 import { rich, t } from "../text.ts";
@@ -16,7 +17,7 @@ import { Details } from "./details.tsx";
 import { History } from "./history.tsx";
 import { Labels } from "./labels.tsx";
 import { folderMenu } from "./menu.tsx";
-import { can, type Folder, readFolder, readProducts } from "./model.ts";
+import { can, readProducts } from "./model.ts";
 import { purgeFolder, restoreFolder } from "./removal.tsx";
 import { Sharing } from "./sharing.tsx";
 

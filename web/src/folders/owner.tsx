@@ -3,13 +3,13 @@ import { useState } from "preact/hooks";
 import { at, post } from "../api.ts";
 import { visible } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { type Folder, readAll } from "../model.ts";
 import { t } from "../text.ts";
 import { FormDialog, openDialog } from "../ui/dialog.tsx";
 import { Loaded, toast } from "../ui/feedback.tsx";
 import { Select } from "../ui/form.tsx";
 import { UserField } from "../ui/userfield.tsx";
 import { forget, refreshCatalog } from "./catalog.tsx";
-import { type Folder, readAll } from "./model.ts";
 
 /** after is called when it has another owner. */
 export const giveFolder = (f: Folder, after: () => void): void => void openDialog((close) => <GiveFolder folder={f} after={after} onClose={close} />);

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { at, del, post, Problem } from "../api.ts";
 import { bytes, count, date } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { type Folder, readAll, readFolder, readUses, type Uses } from "../model.ts";
 import { loadMe, me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { confirm, FormDialog, openDialog } from "../ui/dialog.tsx";
@@ -10,7 +11,7 @@ import { Alert, Loaded, toast, toastError } from "../ui/feedback.tsx";
 import { Name } from "../ui/name.tsx";
 import { Time } from "../ui/page.tsx";
 import { expect, forget, refreshCatalog } from "./catalog.tsx";
-import { can, type Folder, type Grant, readAll, readFolder, readGrants, readUses, type Uses } from "./model.ts";
+import { can, type Grant, readGrants } from "./model.ts";
 
 /** What is in a folder, in words. */
 export const contents = (f: Folder): string => t("folders.contents", { bytes: bytes(f.usage.bytes), files: count(f.usage.files), n: f.usage.files });

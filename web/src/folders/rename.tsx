@@ -1,11 +1,12 @@
 // The dialog that gives a folder another title. Its ID, and so every address of it, stays.
 import { items, post } from "../api.ts";
+import type { Folder } from "../model.ts";
 import { t } from "../text.ts";
 import { FormDialog, openDialog } from "../ui/dialog.tsx";
 import { toast } from "../ui/feedback.tsx";
 import { Field } from "../ui/form.tsx";
 import { refreshCatalog } from "./catalog.tsx";
-import { checkTitle, type Folder } from "./model.ts";
+import { checkTitle } from "./model.ts";
 
 /** after is called when it has the new title. */
 export function renameFolder(f: Folder, after: () => void): void {

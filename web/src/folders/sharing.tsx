@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { at, get, messageOf, patch, post } from "../api.ts";
 import { byName, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { type Folder, type Group, type Member, readAll, type Right } from "../model.ts";
 import { go, href } from "../route.ts";
 import { me } from "../session.ts";
 import { rich, t } from "../text.ts";
@@ -15,9 +16,7 @@ import { Name } from "../ui/name.tsx";
 import { Time } from "../ui/page.tsx";
 import { type Column, Table } from "../ui/table.tsx";
 import { UserField } from "../ui/userfield.tsx";
-import {
-  can, type Entity, type Folder, type Grant, type Group, kindOf, type Member, type Permission, readAll, readGrants, readGroups, readProducts, type Right, rightsText, setGrant,
-} from "./model.ts";
+import { can, type Entity, type Grant, kindOf, type Permission, readGrants, readGroups, readProducts, rightsText, setGrant } from "./model.ts";
 import { readInvitations } from "./pending.ts";
 import { leaveFolder } from "./removal.tsx";
 import { Withdraw } from "./withdraw.tsx";

@@ -1,7 +1,7 @@
 // A password for one device, made on the spot, and whether the device has used it yet.
 import { useState } from "preact/hooks";
 import { at, del, messageOf, post } from "../api.ts";
-import type { Folder } from "../account/folders.ts";
+import type { FolderChoice } from "../account/folders.ts";
 import { lives, tokens, type Token } from "../account/token.ts";
 import { Agent } from "../account/use.tsx";
 import { useEvery } from "../load.ts";
@@ -21,7 +21,7 @@ export type Made = { id: string; title: string; token: string; readOnly: boolean
 
 const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
 
-type Props = { folder: Folder | null; system: System; made: Made | undefined; onMade: (made: Made | undefined) => void };
+type Props = { folder: FolderChoice | null; system: System; made: Made | undefined; onMade: (made: Made | undefined) => void };
 
 export function Device({ folder, system, made, onMade }: Props) {
   return (

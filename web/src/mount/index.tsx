@@ -1,7 +1,7 @@
 // How a folder becomes a drive of the visitor's computer.
 import { useState } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
-import { foldersSeen, type Folder } from "../account/folders.ts";
+import { foldersSeen, type FolderChoice } from "../account/folders.ts";
 import { visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { go, href, route } from "../route.ts";
@@ -45,7 +45,7 @@ export default function Mount({ args }: ViewProps) {
 }
 
 /** Where the folder is, and how each system mounts it. */
-function Ways({ folder, all }: { folder: Folder | null; all: readonly Folder[] }) {
+function Ways({ folder, all }: { folder: FolderChoice | null; all: readonly FolderChoice[] }) {
   const [made, setMade] = useState<Made>();
   const asked = route.value.query.get("on") as System | null;
   const system = asked && systems.includes(asked) ? asked : ownSystem();
@@ -85,5 +85,5 @@ function Ways({ folder, all }: { folder: Folder | null; all: readonly Folder[] }
   );
 }
 
-const labelOfFolder = (f: Folder): string =>
+const labelOfFolder = (f: FolderChoice): string =>
   visible(f.title) + (f.owner === "mine" ? "" : ` (${t(f.owner === "project" ? "mount.ofProject" : "mount.ofUser", { of: visible(f.of) })})`) + (f.readOnly ? ` – ${t("account.readOnly")}` : "");

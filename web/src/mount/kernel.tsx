@@ -1,6 +1,6 @@
 // A script that mounts folders in a container or compute kernel, for a while.
 import { useState } from "preact/hooks";
-import type { Folder } from "../account/folders.ts";
+import type { FolderChoice } from "../account/folders.ts";
 import { mountLives } from "../account/mounts.tsx";
 import { messageOf, request } from "../api.ts";
 import { href } from "../route.ts";
@@ -13,7 +13,7 @@ import { Name } from "../ui/name.tsx";
 import { kernel, type KernelMount } from "./commands.ts";
 import { Step, StepList } from "./steps.tsx";
 
-export function Kernel({ folder, all }: { folder: Folder | null; all: readonly Folder[] }) {
+export function Kernel({ folder, all }: { folder: FolderChoice | null; all: readonly FolderChoice[] }) {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set(folder ? [folder.id] : []));
   const [path, setPath] = useState("");
   const [title, setTitle] = useState("");

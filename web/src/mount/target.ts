@@ -1,10 +1,10 @@
 // What is mounted, from where, by whom: all that the commands need.
 import { me } from "../session.ts";
-import type { Folder } from "../account/folders.ts";
+import type { FolderChoice } from "../account/folders.ts";
 
 export type Target = {
   /** Null: all folders. */
-  folder: Folder | null;
+  folder: FolderChoice | null;
   user: string;
   /** A token, or the word that stands for one. */
   secret: string;
@@ -20,7 +20,7 @@ export type Target = {
 export const placeholder = "PASSWORD";
 
 /** The target for a folder, or for all. The server's address is that of the page: it is the one that reaches it. */
-export function targetOf(folder: Folder | null, secret: string | undefined, readOnly: boolean): Target {
+export function targetOf(folder: FolderChoice | null, secret: string | undefined, readOnly: boolean): Target {
   return {
     folder,
     user: me.value?.name ?? "",

@@ -2,11 +2,12 @@
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { bytes, count, parseBytes } from "../format.ts";
+import type { Folder, Limit } from "../model.ts";
 import { t } from "../text.ts";
 import { Alert, Usage } from "../ui/feedback.tsx";
 import { Field } from "../ui/form.tsx";
 import type { Wrong } from "./errors.ts";
-import type { Effective, Holds, Limit, LimitName, Limits, ManagedFolder } from "./model.ts";
+import type { Effective, Holds, LimitName, Limits } from "./model.ts";
 
 export const limitNames: readonly LimitName[] = ["maxFolders", "maxBytes", "maxFiles"];
 const units = { maxFolders: "folders", maxBytes: "bytes", maxFiles: "files" } as const;
@@ -70,7 +71,7 @@ export function limitsOf(state: LimitState): { limits: Limits; wrong: Wrong } {
 /** How much is there now: folders in all, and the most that one folder holds that the limit is for. */
 export type Most = { [name in LimitName]?: { n: number; over: (limit: number) => number } | undefined };
 
-export function mostOf(holds: Holds | undefined, folders: readonly ManagedFolder[] | undefined): Most {
+export function mostOf(holds: Holds | undefined, folders: readonly Folder[] | undefined): Most {
   const of = (name: "maxBytes" | "maxFiles", key: "bytes" | "files") => {
     const all = folders?.filter((f) => f.limits[name] === "default").map((f) => f.usage[key]);
     return all && { n: Math.max(0, ...all), over: (limit: number) => all.filter((n) => n > limit).length };

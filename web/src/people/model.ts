@@ -1,7 +1,6 @@
 // What the routes of users, projects and products answer.
+import type { Limit, Role } from "../model.ts";
 
-/** A limit as it was set: a number, null for none, "default" for what the level above says. */
-export type Limit = number | null | "default";
 export type LimitName = "maxFolders" | "maxBytes" | "maxFiles";
 export type Limits = { [name in LimitName]: Limit };
 export type Effective = { [name in LimitName]: number | null };
@@ -22,8 +21,6 @@ export type User = {
   projects?: { id: string; title: string; role: Role }[];
 };
 
-export type Role = "PI" | "ADMIN" | "USER";
-
 export type Project = {
   id: string;
   title: string;
@@ -33,18 +30,6 @@ export type Project = {
   created: string;
   members: number;
   usage: Holds;
-};
-
-export type Member = { user: string; role: Role; created: string };
-export type Group = { id: string; project: string; title: string; members: number; created: string };
-
-export type ManagedFolder = {
-  id: string;
-  title: string;
-  owner: string | null;
-  limits: { maxBytes: Limit; maxFiles: Limit };
-  usage: { bytes: number; files: number; maxBytes: number | null; maxFiles: number | null };
-  lastUsed: string | null;
 };
 
 export type CategoryQuota = {
@@ -75,6 +60,3 @@ export type Product = {
 };
 type Flags = { [name: string]: boolean };
 export type Products = { defaults: Effective; products: Product[] };
-
-/** A page of a list; next asks for the one behind it. */
-export type Page<T> = { items: T[]; next: string | null };

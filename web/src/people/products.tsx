@@ -5,13 +5,14 @@ import type { ViewProps } from "../app.tsx";
 import { get } from "../api.ts";
 import { bytes, count, date } from "../format.ts";
 import { useLoad } from "../load.ts";
+import type { Limit } from "../model.ts";
 import { rich, t, type TextKey } from "../text.ts";
 import { Alert, Loaded, Usage } from "../ui/feedback.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page } from "../ui/page.tsx";
 import { Fact } from "./limits.tsx";
-import type { Limit, Product, Products as Answer } from "./model.ts";
+import type { Product, Products as Answer } from "./model.ts";
 
 export default function Products(_: ViewProps) {
   const products = useLoad((signal) => get<Answer>("/api/davit/products", {}, signal), []);

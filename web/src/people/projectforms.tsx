@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { at, call, patch, post, Problem, put } from "../api.ts";
 import { bytes, visible } from "../format.ts";
+import type { Group, Member, Role } from "../model.ts";
 import { loadMe, me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { confirm, FormDialog, openDialog } from "../ui/dialog.tsx";
@@ -11,7 +12,7 @@ import { Name } from "../ui/name.tsx";
 import { UserField } from "../ui/userfield.tsx";
 import { useWrong } from "./errors.ts";
 import { mostOf } from "./limits.tsx";
-import type { Group, Member, Project, Role } from "./model.ts";
+import type { Project } from "./model.ts";
 import { LimitsDialog, useFoldersOf } from "./userforms.tsx";
 
 const path = (p: Project) => at`/api/davit/projects/${p.id}`;

@@ -3,6 +3,7 @@
 import { useContext } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
 import { visible } from "../format.ts";
+import type { Role } from "../model.ts";
 import { go, href, route } from "../route.ts";
 import { me } from "../session.ts";
 import { t } from "../text.ts";
@@ -12,12 +13,12 @@ import { MenuButton, type MenuItem } from "../ui/menu.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
-import type { Project, Role } from "./model.ts";
-import { Pager, usePages } from "./pages.tsx";
+import type { Project } from "./model.ts";
+import { Pager, usePages } from "../ui/pages.tsx";
 import { ProjectPage } from "./project.tsx";
 import { createProject, deleteProject, renameProject, setProjectLimits } from "./projectforms.tsx";
 import { Base } from "./projectplace.ts";
-import { Search } from "./search.tsx";
+import { Search } from "../ui/search.tsx";
 
 export default function Projects({ args }: ViewProps) {
   const all = route.value.path[0] === "admin";

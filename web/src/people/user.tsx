@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { at, call, get, Problem } from "../api.ts";
 import { bytes, count, visible } from "../format.ts";
 import { useLoad, type Loading } from "../load.ts";
+import type { Folder, PageOf } from "../model.ts";
 import { go, href } from "../route.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -12,7 +13,7 @@ import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import { Fact, LimitList, mostOf } from "./limits.tsx";
-import type { ManagedFolder, Page as PageOf, User } from "./model.ts";
+import type { User } from "./model.ts";
 import { QuotaCard } from "./quota.tsx";
 import { deleteUser, editUser, revokeUser, setLimits, setPassword, useFoldersOf } from "./userforms.tsx";
 import { Badges } from "./users.tsx";
@@ -106,8 +107,8 @@ function Folders({ user, onChange }: { user: User; onChange: (u?: User) => void 
 }
 
 /** The largest folders of somebody, with the way to all of them. */
-export function FolderTable({ folders, all, none, open }: { folders: Loading<PageOf<ManagedFolder>>; all?: string; none: string; open?: (f: ManagedFolder) => string }) {
-  const columns: Column<ManagedFolder>[] = [
+export function FolderTable({ folders, all, none, open }: { folders: Loading<PageOf<Folder>>; all?: string; none: string; open?: (f: Folder) => string }) {
+  const columns: Column<Folder>[] = [
     { id: "title", head: t("people.folders.name"), cell: (f) => (open ? <a href={open(f)}><Name text={f.title} /></a> : <Name text={f.title} />) },
     { id: "bytes", head: t("people.folders.bytes"), cell: (f) => <Usage used={f.usage.bytes} max={f.usage.maxBytes} unit="bytes" label={t("people.folders.bytesOf", { name: visible(f.title) })} /> },
     { id: "files", head: t("people.folders.files"), end: true, cell: (f) => count(f.usage.files) },

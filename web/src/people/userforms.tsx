@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { at, call, get, messageOf, patch, post, Problem } from "../api.ts";
 import { bytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
+import type { Folder, PageOf } from "../model.ts";
 import { go, route } from "../route.ts";
 import { loadMe, me } from "../session.ts";
 import { rich, t } from "../text.ts";
@@ -13,7 +14,7 @@ import { Name } from "../ui/name.tsx";
 import { UserField } from "../ui/userfield.tsx";
 import { useWrong } from "./errors.ts";
 import { LimitFields, limitsOf, limitState, mostOf } from "./limits.tsx";
-import type { Limits, ManagedFolder, Page, Products, User } from "./model.ts";
+import type { Limits, Products, User } from "./model.ts";
 import { chosenPassword, PasswordChoice, showPassword, type PasswordKind } from "./password.tsx";
 
 const path = (u: User) => at`/api/davit/users/${u.name}`;
@@ -37,7 +38,7 @@ export const useDefaults = () => useLoad((signal) => get<Products>("/api/davit/p
 
 /** Reads a user's folders, for what the limits of a folder meet. */
 export const useFoldersOf = (query: { owner?: string; project?: string }) =>
-  useLoad((signal) => get<Page<ManagedFolder>>("/api/davit/folders", { ...query, deleted: "false", itemsPerPage: 1000 }, signal), [query.owner, query.project]);
+  useLoad((signal) => get<PageOf<Folder>>("/api/davit/folders", { ...query, deleted: "false", itemsPerPage: 1000 }, signal), [query.owner, query.project]);
 
 export function createUser(done: Done): void {
   openDialog((close) => <CreateUser onDone={done} onClose={close} />);

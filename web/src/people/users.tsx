@@ -11,8 +11,8 @@ import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import type { User } from "./model.ts";
-import { Pager, usePages } from "./pages.tsx";
-import { Search } from "./search.tsx";
+import { Pager, usePages } from "../ui/pages.tsx";
+import { Search } from "../ui/search.tsx";
 import { UserPage } from "./user.tsx";
 import { createUser, deleteUser, editUser, revokeUser, setLimits, setPassword } from "./userforms.tsx";
 

@@ -19,6 +19,12 @@ export const common = {
     signOut: "Sign out",
     pending: { one: "{n} invitation waits for you", other: "{n} invitations wait for you" },
   },
+  pages: {
+    back: "Previous",
+    on: "Next",
+    page: "Page {page}",
+    status: { one: "Page {page}, {n} entry", other: "Page {page}, {n} entries" },
+  },
   theme: {
     auto: "Colours of the system",
     light: "Light colours",

@@ -19,12 +19,6 @@ export const people = {
   actions: "Actions",
   change: "Change",
   saved: "Saved.",
-  pages: {
-    back: "Previous",
-    on: "Next",
-    page: "Page {page}",
-    status: { one: "Page {page}, {n} entry", other: "Page {page}, {n} entries" },
-  },
   users: {
     name: "User name",
     nameHint: "Up to 64 characters, without : and /. It can't be changed later.",

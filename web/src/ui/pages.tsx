@@ -3,11 +3,11 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api.ts";
 import { useLoad, type Loading } from "../load.ts";
+import type { PageOf } from "../model.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
-import type { Page } from "./model.ts";
 
-export type Pages<T> = Loading<Page<T>> & { number: number; back: (() => void) | undefined; on: (() => void) | undefined };
+export type Pages<T> = Loading<PageOf<T>> & { number: number; back: (() => void) | undefined; on: (() => void) | undefined };
 
 /** The list at path; another query begins at its first page. */
 export function usePages<T>(path: string, query: { [name: string]: string | undefined }, size = 50): Pages<T> {
@@ -15,8 +15,8 @@ export function usePages<T>(path: string, query: { [name: string]: string | unde
   const [at, setAt] = useState<{ key: string; cursors: readonly string[] }>({ key, cursors: [""] });
   const cursors = at.key === key ? at.cursors : [""];
   const cursor = cursors.at(-1) ?? "";
-  const list = useLoad((signal) => get<Page<T>>(path, { ...query, itemsPerPage: size, next: cursor || undefined }, signal), [key, cursor]);
-  const shown = useRef<{ path: string; value: Page<T> } | undefined>(undefined);
+  const list = useLoad((signal) => get<PageOf<T>>(path, { ...query, itemsPerPage: size, next: cursor || undefined }, signal), [key, cursor]);
+  const shown = useRef<{ path: string; value: PageOf<T> } | undefined>(undefined);
   if (list.value) {
     shown.current = { path, value: list.value };
   }
@@ -45,12 +45,12 @@ export function Pager<T>({ pages, label }: { pages: Pages<T>; label: string }) {
   const one = pages.number === 1 && !pages.value?.next;
   return (
     <>
-      <p class="unseen" role="status">{pages.busy || !pages.value ? "" : t("people.pages.status", { page: pages.number, n: pages.value.items.length })}</p>
+      <p class="unseen" role="status">{pages.busy || !pages.value ? "" : t("pages.status", { page: pages.number, n: pages.value.items.length })}</p>
       {!one && (
         <nav class="pager" aria-label={label}>
-          {way(t("people.pages.back"), pages.back)}
-          <span>{t("people.pages.page", { page: pages.number })}</span>
-          {way(t("people.pages.on"), pages.on)}
+          {way(t("pages.back"), pages.back)}
+          <span>{t("pages.page", { page: pages.number })}</span>
+          {way(t("pages.on"), pages.on)}
         </nav>
       )}
     </>
