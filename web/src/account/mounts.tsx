@@ -54,10 +54,10 @@ export function Mounts() {
               rows={rows}
               rowKey={(m) => m.id}
               columns={[
-                { id: "title", head: t("account.tokenTitle"), cell: (m) => <div class="cell-lines"><strong>{m.title ? <Name text={m.title} /> : <code>{m.id}</code>}</strong>{m.active && <span><span class="account-badge here">{t("account.mountActive")}</span></span>}</div> },
+                { id: "title", head: t("account.tokenTitle"), cell: (m) => <div class="cell-lines"><strong>{m.title ? <Name text={m.title} /> : <code>{m.id}</code>}</strong>{m.active && <span><span class="badge good">{t("account.mountActive")}</span></span>}</div> },
                 { id: "folders", head: t("account.mountFolders"), cell: (m) => (
                   <div class="cell-lines">
-                    {m.folders.map((f) => <span key={f.id}>{f.title === null ? <span class="quiet">{t("account.folderGone")}</span> : <Name text={f.title} />}{f.permission === "ro" && <> <span class="account-badge">{t("account.readOnly")}</span></>}</span>)}
+                    {m.folders.map((f) => <span key={f.id}>{f.title === null ? <span class="quiet">{t("account.folderGone")}</span> : <Name text={f.title} />}{f.permission === "ro" && <> <span class="badge">{t("account.readOnly")}</span></>}</span>)}
                   </div>
                 ) },
                 { id: "created", head: t("account.created"), cell: (m) => <Time at={m.created} /> },

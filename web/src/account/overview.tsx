@@ -34,7 +34,7 @@ function Facts({ categories }: { categories: readonly Category[] }) {
         <h2 id="account-who">{t("account.who")}</h2>
         <dl class="account-facts">
           <dt>{t("account.name")}</dt>
-          <dd><Name text={who.name} />{who.admin && <> <span class="account-badge">{t("account.administrator")}</span></>}</dd>
+          <dd><Name text={who.name} />{who.admin && <> <span class="badge">{t("account.administrator")}</span></>}</dd>
           <dt>{t("account.email")}</dt>
           <dd>{who.email ? <Name text={who.email} /> : <span class="quiet">{t("common.none")}</span>}</dd>
           <dt>{t("account.seen")}</dt>

@@ -69,7 +69,7 @@ export function Sessions() {
             rows={rows}
             rowKey={(s) => s.id}
             columns={[
-              { id: "agent", head: t("account.program"), cell: (s) => <div><Agent agent={s.userAgent} />{s.current && <> <span class="account-badge here">{t("account.sessionHere")}</span></>}</div> },
+              { id: "agent", head: t("account.program"), cell: (s) => <div><Agent agent={s.userAgent} />{s.current && <> <span class="badge good">{t("account.sessionHere")}</span></>}</div> },
               { id: "address", head: t("account.address"), cell: (s) => <Name text={s.ipAddress} /> },
               { id: "created", head: t("account.signedIn"), cell: (s) => <Time at={s.createdAt} /> },
               { id: "used", head: t("account.lastUse"), cell: (s) => <Time at={s.lastUsedAt ?? s.createdAt} /> },

@@ -101,7 +101,7 @@ function Opens({ token, folders, options }: { token: Token; folders: readonly Fo
           return (
             <span key={f.id}>
               {name === undefined ? <span class="quiet">{t("account.folderGone")}</span> : <a href={href(["files", f.id])}><Name text={name} /></a>}
-              {f.readOnly && !token.readOnly && <> <span class="account-badge">{t("account.readOnly")}</span></>}
+              {f.readOnly && !token.readOnly && <> <span class="badge">{t("account.readOnly")}</span></>}
             </span>
           );
         })
@@ -189,7 +189,7 @@ function NewToken({ folders, options, onClose, onMade }: { folders: readonly Fol
             {found.map((f) => (
               <Checkbox
                 key={f.id}
-                label={<><Name text={f.title} />{f.readOnly && <> <span class="account-badge">{t("account.readOnly")}</span></>}</>}
+                label={<><Name text={f.title} />{f.readOnly && <> <span class="badge">{t("account.readOnly")}</span></>}</>}
                 checked={chosen.has(f.id)}
                 onChange={(e) => setChosen(toggled(chosen, f.id, e.currentTarget.checked))}
               />

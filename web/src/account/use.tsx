@@ -38,7 +38,7 @@ export function Ends({ at }: { at: Moment }) {
   }
   const gone = new Date(at).getTime() <= Date.now();
   return (
-    <time dateTime={new Date(at).toISOString()} title={dateLong(at)} class={gone ? "account-badge gone" : undefined}>
+    <time dateTime={new Date(at).toISOString()} title={dateLong(at)} class={gone ? "badge warn" : undefined}>
       {gone ? t("account.ended", { when: ago(at) }) : ago(at)}
     </time>
   );

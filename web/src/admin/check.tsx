@@ -154,7 +154,7 @@ function Findings({ findings, total, again }: { findings: readonly Finding[]; to
       id: "do", head: t("admin.findings.do"),
       cell: (f): ComponentChildren =>
         f.repaired || (f.folderId && counted.has(f.folderId) && f.kind === "usage") ? (
-          <span class="watch-mark">{t("admin.findings.repaired")}</span>
+          <span class="badge good">{t("admin.findings.repaired")}</span>
         ) : (
           <div class="watch-stack">
             {kinds[f.kind] && <span>{t(kinds[f.kind]!.advice)}</span>}

@@ -120,7 +120,7 @@ export default function AllFolders(_: ViewProps) {
         <div class="watch-stack">
           {f.rights.length > 0 && f.deleted === null ? <a href={href(["folders", f.id])}><Name text={f.title} /></a> : <strong><Name text={f.title} /></strong>}
           <span class="quiet watch-id">{f.id}</span>
-          {(counting.has(f.id) || f.scanPending) && <span class="watch-mark busy">{t("admin.folders.counting")}</span>}
+          {(counting.has(f.id) || f.scanPending) && <span class="badge strong">{t("admin.folders.counting")}</span>}
         </div>
       ),
     },

@@ -70,7 +70,7 @@ export default function Mounts(_: ViewProps) {
       id: "used", head: t("admin.mounts.lastUse"),
       cell: (m) => (
         <div class="watch-stack">
-          {m.active ? <span class="watch-mark">{t("admin.mounts.active")}</span> : <Time at={m.lastUsed} none={t("admin.mounts.unused")} />}
+          {m.active ? <span class="badge good">{t("admin.mounts.active")}</span> : <Time at={m.lastUsed} none={t("admin.mounts.unused")} />}
           {m.lastAgent !== null && <span class="quiet watch-cut"><Name text={m.lastAgent} /></span>}
           {m.lastAddress !== null && <span class="quiet">{m.lastAddress}</span>}
         </div>

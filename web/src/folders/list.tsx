@@ -176,7 +176,7 @@ function Title({ of }: { of: Folder }) {
   return (
     <div class="folder-title">
       <a href={href(["files", of.id])}><Icon name="folder" /><Name text={of.title} /></a>
-      {of.inUse && <a class="folder-badge" href={href(["folders", of.id, "details"])} title={t("folders.inUse.hint")}>{t("folders.inUse.mark")}</a>}
+      {of.inUse && <a class="badge warn" href={href(["folders", of.id, "details"])} title={t("folders.inUse.hint")}>{t("folders.inUse.mark")}</a>}
       <Labels of={of} />
     </div>
   );

@@ -72,8 +72,8 @@ function Card({ product: p }: { product: Product }) {
     <section class="card section">
       <div class="section-head">
         <h2><Name text={p.id} /></h2>
-        {p.default && <span class="mark strong">{t("people.products.default")}</span>}
-        {p.support.files["isReadOnly"] && <span class="mark">{t("people.products.readOnly")}</span>}
+        {p.default && <span class="badge strong">{t("people.products.default")}</span>}
+        {p.support.files["isReadOnly"] && <span class="badge">{t("people.products.readOnly")}</span>}
       </div>
       {p.description !== "" && <p><Name text={p.description} /></p>}
       {m && (

@@ -85,7 +85,7 @@ function Members({ project, manages, leads, onGone, onChange }: { project: Proje
     changed();
   };
   const columns: Column<Member>[] = [
-    { id: "user", head: t("people.members.user"), cell: (m) => <span class="marks"><Name text={m.user} />{m.user === me.value?.name && <span class="mark">{t("people.users.you")}</span>}</span> },
+    { id: "user", head: t("people.members.user"), cell: (m) => <span class="badges"><Name text={m.user} />{m.user === me.value?.name && <span class="badge">{t("people.users.you")}</span>}</span> },
     {
       id: "role", head: t("people.members.role"),
       cell: (m) => manages && (leads || m.role !== "PI") ? (

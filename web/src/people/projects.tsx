@@ -33,7 +33,7 @@ function ProjectList({ all }: { all: boolean }) {
   const place = (p: Project) => href([...base, p.id]);
   const columns: Column<Project>[] = [
     { id: "title", head: t("people.projects.name"), cell: (p) => <a class="row-name" href={place(p)}><Name text={p.title} /></a> },
-    { id: "role", head: t("people.projects.role"), cell: (p) => (p.role ? <span class="mark">{roleName(p.role)}</span> : <span class="quiet">{t("people.projects.noMember")}</span>) },
+    { id: "role", head: t("people.projects.role"), cell: (p) => (p.role ? <span class="badge">{roleName(p.role)}</span> : <span class="quiet">{t("people.projects.noMember")}</span>) },
     { id: "members", head: t("people.projects.members"), end: true, cell: (p) => t("people.projects.memberCount", { n: p.members }) },
     { id: "folders", head: t("people.projects.folders"), cell: (p) => <Usage used={p.usage.folders} max={p.effectiveLimits.maxFolders} unit="folders" label={t("people.projects.foldersOf", { title: visible(p.title) })} /> },
     { id: "used", head: t("people.users.used"), end: true, cell: (p) => <Usage used={p.usage.bytes} max={null} unit="bytes" label="" /> },

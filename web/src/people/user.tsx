@@ -176,7 +176,7 @@ function Access({ user }: { user: User }) {
     </Button>
   );
   const sessionColumns: Column<Session>[] = [
-    { id: "agent", head: t("people.access.program"), cell: (s) => <span class="marks"><Name text={s.userAgent || t("people.access.unknown")} />{s.current && <span class="mark">{t("people.access.thisOne")}</span>}</span> },
+    { id: "agent", head: t("people.access.program"), cell: (s) => <span class="badges"><Name text={s.userAgent || t("people.access.unknown")} />{s.current && <span class="badge">{t("people.access.thisOne")}</span>}</span> },
     { id: "address", head: t("people.access.address"), cell: (s) => s.ipAddress },
     { id: "last", head: t("people.users.lastUsed"), cell: (s) => <Time at={s.lastUsedAt ?? s.createdAt} /> },
     { id: "expires", head: t("people.access.expires"), cell: (s) => <Time at={s.expiresAt} /> },

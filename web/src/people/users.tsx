@@ -76,10 +76,10 @@ function UserList() {
 /** What a user is, in a word or two. */
 export function Badges({ user }: { user: User }) {
   return (
-    <span class="marks">
-      {user.admin && <span class="mark strong">{t("people.users.admin")}</span>}
-      {user.name === me.value?.name && <span class="mark">{t("people.users.you")}</span>}
-      {!user.hasPassword && <span class="mark">{t("people.users.noPassword")}</span>}
+    <span class="badges">
+      {user.admin && <span class="badge strong">{t("people.users.admin")}</span>}
+      {user.name === me.value?.name && <span class="badge">{t("people.users.you")}</span>}
+      {!user.hasPassword && <span class="badge">{t("people.users.noPassword")}</span>}
       {!user.admin && user.hasPassword && user.name !== me.value?.name && <span class="quiet">{t("people.users.user")}</span>}
     </span>
   );
