@@ -4,6 +4,7 @@ import { bytes, count } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { loadMe, me } from "../session.ts";
 import { t } from "../text.ts";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Loaded, Usage } from "../ui/feedback.tsx";
 import { Name } from "../ui/name.tsx";
 
@@ -17,10 +18,10 @@ export function Overview() {
     },
     [],
   );
-  return <Loaded of={loaded}>{(categories) => <Facts categories={categories} />}</Loaded>;
+  return <Loaded of={loaded}>{(categories) => <About categories={categories} />}</Loaded>;
 }
 
-function Facts({ categories }: { categories: readonly Category[] }) {
+function About({ categories }: { categories: readonly Category[] }) {
   const who = me.value;
   if (!who) {
     return null;
@@ -32,46 +33,37 @@ function Facts({ categories }: { categories: readonly Category[] }) {
     <>
       <section class="card section" aria-labelledby="account-who">
         <h2 id="account-who">{t("account.who")}</h2>
-        <dl class="account-facts">
-          <dt>{t("account.name")}</dt>
-          <dd><Name text={who.name} />{who.admin && <> <span class="badge">{t("account.administrator")}</span></>}</dd>
-          <dt>{t("account.email")}</dt>
-          <dd>{who.email ? <Name text={who.email} /> : <span class="quiet">{t("common.none")}</span>}</dd>
-          <dt>{t("account.seen")}</dt>
-          <dd>{t("account.seenCounts", { own: folders.own, project: folders.project, shared: folders.shared })}</dd>
-        </dl>
+        <Facts lines>
+          <Fact label={t("account.name")}><Name text={who.name} />{who.admin && <> <span class="badge">{t("account.administrator")}</span></>}</Fact>
+          <Fact label={t("account.email")}>{who.email ? <Name text={who.email} /> : <span class="quiet">{t("common.none")}</span>}</Fact>
+          <Fact label={t("account.seen")}>{t("account.seenCounts", { own: folders.own, project: folders.project, shared: folders.shared })}</Fact>
+        </Facts>
       </section>
       <section class="card section" aria-labelledby="account-limits">
         <h2 id="account-limits">{t("account.limits")}</h2>
-        <dl class="account-facts">
+        <Facts lines>
           {usage && (
             <>
-              <dt>{t("account.ownFolders")}</dt>
-              <dd class="account-usage"><Usage used={usage.folders} max={limits?.maxFolders} unit="folders" label={t("account.ownFolders")} /></dd>
-              <dt>{t("account.stored")}</dt>
-              <dd>{t("account.storedIn", { bytes: bytes(usage.bytes), n: usage.files })}</dd>
+              <Fact label={t("account.ownFolders")}><div class="account-usage"><Usage used={usage.folders} max={limits?.maxFolders} unit="folders" label={t("account.ownFolders")} /></div></Fact>
+              <Fact label={t("account.stored")}>{t("account.storedIn", { bytes: bytes(usage.bytes), n: usage.files })}</Fact>
             </>
           )}
           {limited.map((c) => (
-            <>
-              <dt key={c.category}>{limited.length === 1 && categories.length === 1 ? t("account.together") : t("account.togetherOf", { category: c.category })}</dt>
-              <dd class="account-usage">
+            <Fact key={c.category} label={limited.length === 1 && categories.length === 1 ? t("account.together") : t("account.togetherOf", { category: c.category })}>
+              <div class="account-usage">
                 <Usage used={c.usedBytes} max={c.maxBytes} unit="bytes" label={t("account.together")} />
                 {c.deletedBytes > 0 && <p class="hint">{t("account.deletedCount", { bytes: bytes(c.deletedBytes) })}</p>}
-              </dd>
-            </>
+              </div>
+            </Fact>
           ))}
           {limits && (
-            <>
-              <dt>{t("account.newFolder")}</dt>
-              <dd>
-                {limits.maxBytes === null ? t("account.noLimitBytes") : t("account.limitBytes", { bytes: bytes(limits.maxBytes) })}
-                {", "}
-                {limits.maxFiles === null ? t("account.noLimitFiles") : t("account.limitFiles", { files: count(limits.maxFiles), n: limits.maxFiles })}
-              </dd>
-            </>
+            <Fact label={t("account.newFolder")}>
+              {limits.maxBytes === null ? t("account.noLimitBytes") : t("account.limitBytes", { bytes: bytes(limits.maxBytes) })}
+              {", "}
+              {limits.maxFiles === null ? t("account.noLimitFiles") : t("account.limitFiles", { files: count(limits.maxFiles), n: limits.maxFiles })}
+            </Fact>
           )}
-        </dl>
+        </Facts>
         <p class="hint">{t("account.limitsWho")}</p>
       </section>
       <section class="card section" aria-labelledby="account-projects">
@@ -79,20 +71,17 @@ function Facts({ categories }: { categories: readonly Category[] }) {
         {projects.length === 0 ? (
           <p class="quiet">{t("account.noProjects")}</p>
         ) : (
-          <dl class="account-facts">
+          <Facts lines>
             {projects.map((p) => {
               const groups = who.groups.filter((g) => g.project === p.id);
               return (
-                <>
-                  <dt key={p.id}><Name text={p.title} /></dt>
-                  <dd>
-                    {t(`account.role${p.role}`)}
-                    {groups.length > 0 && <> · {t("account.groups", { n: groups.length })} {groups.map((g, i) => <>{i > 0 && ", "}<Name key={g.id} text={g.title} /></>)}</>}
-                  </dd>
-                </>
+                <Fact key={p.id} label={<Name text={p.title} />}>
+                  {t(`account.role${p.role}`)}
+                  {groups.length > 0 && <> · {t("account.groups", { n: groups.length })} {groups.map((g, i) => <>{i > 0 && ", "}<Name key={g.id} text={g.title} /></>)}</>}
+                </Fact>
               );
             })}
-          </dl>
+          </Facts>
         )}
       </section>
     </>

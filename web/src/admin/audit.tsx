@@ -10,6 +10,7 @@ import { Search } from "../ui/search.tsx";
 import { rich, t, type TextKey } from "../text.ts";
 import { en } from "../texts/en/index.ts";
 import { Button } from "../ui/button.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Empty, Failure, Loaded, toast, toastError } from "../ui/feedback.tsx";
 import { Field, Select } from "../ui/form.tsx";
 import { MenuButton } from "../ui/menu.tsx";
@@ -188,27 +189,18 @@ function Line({ entry: e }: { entry: Entry }) {
         </p>
         <details>
           <summary>{t("admin.audit.details")}</summary>
-          <dl class="watch-facts">
-            <Detail name={t("admin.audit.at")}>{dateLong(e.at)} <span class="watch-id">{e.at}</span></Detail>
-            <Detail name={t("admin.audit.actionName")}><Name text={e.action} /></Detail>
-            {e.subject !== "" && <Detail name={t("admin.audit.subject")}><Name text={e.subject} /></Detail>}
-            {Object.entries(e.detail).map(([name, v]) => <Detail key={name} name={known(name)}>{written(name, v)}</Detail>)}
-            {e.userId !== "" && <Detail name={t("admin.audit.userID")}><span class="watch-id">{e.userId}</span></Detail>}
-            {e.folderId !== "" && <Detail name={t("admin.audit.folderID")}><span class="watch-id">{e.folderId}</span></Detail>}
-            {e.projectId !== "" && <Detail name={t("admin.audit.projectID")}><span class="watch-id">{e.projectId}</span></Detail>}
-          </dl>
+          <Facts lines>
+            <Fact label={t("admin.audit.at")}>{dateLong(e.at)} <span class="watch-id">{e.at}</span></Fact>
+            <Fact label={t("admin.audit.actionName")}><Name text={e.action} /></Fact>
+            {e.subject !== "" && <Fact label={t("admin.audit.subject")}><Name text={e.subject} /></Fact>}
+            {Object.entries(e.detail).map(([name, v]) => <Fact key={name} label={known(name)}>{written(name, v)}</Fact>)}
+            {e.userId !== "" && <Fact label={t("admin.audit.userID")}><span class="watch-id">{e.userId}</span></Fact>}
+            {e.folderId !== "" && <Fact label={t("admin.audit.folderID")}><span class="watch-id">{e.folderId}</span></Fact>}
+            {e.projectId !== "" && <Fact label={t("admin.audit.projectID")}><span class="watch-id">{e.projectId}</span></Fact>}
+          </Facts>
         </details>
       </div>
     </li>
-  );
-}
-
-function Detail({ name, children }: { name: ComponentChildren; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 

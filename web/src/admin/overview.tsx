@@ -11,6 +11,7 @@ import { href } from "../route.ts";
 import { onEnd } from "../session.ts";
 import { t, type TextKey } from "../text.ts";
 import { Button } from "../ui/button.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Alert, Loaded, Spinner, Usage } from "../ui/feedback.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Name } from "../ui/name.tsx";
@@ -126,29 +127,29 @@ function Health({ status, ready }: { status: Status; ready: string | undefined }
       <h2 id="health">{t("admin.overview.health")}</h2>
       <div class="watch-cards">
         <Card title={t("admin.overview.server")}>
-          <Fact name="admin.overview.ready">{ready === undefined ? t("common.loading") : ready === "" && s.ready ? t("admin.overview.yes") : t("admin.overview.no", { why: ready || s.problems.join("; ") })}</Fact>
-          <Fact name="admin.overview.version"><Name text={s.version} /> ({s.go})</Fact>
-          <Fact name="admin.overview.started"><Time at={s.started} /></Fact>
-          <Fact name="admin.overview.uptime">{uptime(s.uptimeSeconds)}</Fact>
-          <Fact name="admin.overview.memory">{bytes(s.memoryBytes)}</Fact>
-          <Fact name="admin.overview.check">
+          <Fact label={t("admin.overview.ready")}>{ready === undefined ? t("common.loading") : ready === "" && s.ready ? t("admin.overview.yes") : t("admin.overview.no", { why: ready || s.problems.join("; ") })}</Fact>
+          <Fact label={t("admin.overview.version")}><Name text={s.version} /> ({s.go})</Fact>
+          <Fact label={t("admin.overview.started")}><Time at={s.started} /></Fact>
+          <Fact label={t("admin.overview.uptime")}>{uptime(s.uptimeSeconds)}</Fact>
+          <Fact label={t("admin.overview.memory")}>{bytes(s.memoryBytes)}</Fact>
+          <Fact label={t("admin.overview.check")}>
             <a href={href(["admin", "check"])}>{t(s.check.state === "done" ? (s.check.ok ? "admin.overview.checkWell" : "admin.overview.checkFound") : `admin.check.states.${s.check.state}`)}</a>
           </Fact>
         </Card>
         <Card title={t("admin.overview.storage")}>
-          <Fact name="admin.overview.inFolders">{t("admin.overview.bytesInFiles", { size: bytes(s.folders.bytes), n: s.folders.files })}</Fact>
-          <Fact name="admin.overview.inDeleted">{bytes(s.folders.deletedBytes)}</Fact>
-          <Fact name="admin.overview.database">{bytes(s.database.bytes)}</Fact>
+          <Fact label={t("admin.overview.inFolders")}>{t("admin.overview.bytesInFiles", { size: bytes(s.folders.bytes), n: s.folders.files })}</Fact>
+          <Fact label={t("admin.overview.inDeleted")}>{bytes(s.folders.deletedBytes)}</Fact>
+          <Fact label={t("admin.overview.database")}>{bytes(s.database.bytes)}</Fact>
           {s.volumes.map((v) => <VolumeFact key={v.directory} volume={v} />)}
         </Card>
         <Card title={t("admin.overview.counts")}>
-          <Fact name="admin.overview.users"><a href={href(["admin", "users"])}>{t("admin.overview.usersOf", { n: s.counts.users, admins: s.counts.administrators })}</a></Fact>
-          <Fact name="admin.overview.folders"><a href={href(["admin", "folders"])}>{count(s.counts.folders)}</a></Fact>
-          <Fact name="admin.overview.deleted"><a href={href(["admin", "folders"], { show: "deleted" })}>{count(s.counts.deletedFolders)}</a></Fact>
-          <Fact name="admin.overview.projects"><a href={href(["admin", "projects"])}>{count(s.counts.projects)}</a></Fact>
-          <Fact name="admin.overview.tokens">{t("admin.overview.tokensAndKeys", { tokens: s.counts.tokens, keys: s.counts.keys })}</Fact>
-          <Fact name="admin.overview.locks"><a href={href(["admin", "locks"])}>{count(s.locks)}</a></Fact>
-          <Fact name="admin.overview.uploads">{t("admin.overview.uploadsOf", { running: s.uploads.running, unfinished: s.uploads.unfinished })}</Fact>
+          <Fact label={t("admin.overview.users")}><a href={href(["admin", "users"])}>{t("admin.overview.usersOf", { n: s.counts.users, admins: s.counts.administrators })}</a></Fact>
+          <Fact label={t("admin.overview.folders")}><a href={href(["admin", "folders"])}>{count(s.counts.folders)}</a></Fact>
+          <Fact label={t("admin.overview.deleted")}><a href={href(["admin", "folders"], { show: "deleted" })}>{count(s.counts.deletedFolders)}</a></Fact>
+          <Fact label={t("admin.overview.projects")}><a href={href(["admin", "projects"])}>{count(s.counts.projects)}</a></Fact>
+          <Fact label={t("admin.overview.tokens")}>{t("admin.overview.tokensAndKeys", { tokens: s.counts.tokens, keys: s.counts.keys })}</Fact>
+          <Fact label={t("admin.overview.locks")}><a href={href(["admin", "locks"])}>{count(s.locks)}</a></Fact>
+          <Fact label={t("admin.overview.uploads")}>{t("admin.overview.uploadsOf", { running: s.uploads.running, unfinished: s.uploads.unfinished })}</Fact>
         </Card>
       </div>
     </section>
@@ -159,35 +160,23 @@ function Card({ title, children }: { title: string; children: ComponentChildren 
   return (
     <div class="card">
       <h3>{title}</h3>
-      <dl class="watch-facts">{children}</dl>
-    </div>
-  );
-}
-
-function Fact({ name, children }: { name: TextKey; children: ComponentChildren }) {
-  return (
-    <div>
-      <dt>{t(name)}</dt>
-      <dd>{children}</dd>
+      <Facts lines>{children}</Facts>
     </div>
   );
 }
 
 function VolumeFact({ volume: v }: { volume: Volume }) {
   return (
-    <div>
-      <dt>{v.directory === "" ? t("admin.overview.dataDirectory") : <Name text={v.directory} />}</dt>
-      <dd>
-        {v.freeBytes === null || v.totalBytes === null ? (
-          t("admin.overview.noAnswer")
-        ) : (
-          <>
-            <Usage used={v.totalBytes - v.freeBytes} max={v.totalBytes} unit="bytes" label={volumeName(v)} />
-            <span class="quiet">{t("admin.overview.free", { free: bytes(v.freeBytes), part: percent(v.freeBytes / Math.max(1, v.totalBytes)) })}</span>
-          </>
-        )}
-      </dd>
-    </div>
+    <Fact label={v.directory === "" ? t("admin.overview.dataDirectory") : <Name text={v.directory} />}>
+      {v.freeBytes === null || v.totalBytes === null ? (
+        t("admin.overview.noAnswer")
+      ) : (
+        <>
+          <Usage used={v.totalBytes - v.freeBytes} max={v.totalBytes} unit="bytes" label={volumeName(v)} />
+          <span class="quiet">{t("admin.overview.free", { free: bytes(v.freeBytes), part: percent(v.freeBytes / Math.max(1, v.totalBytes)) })}</span>
+        </>
+      )}
+    </Fact>
   );
 }
 

@@ -6,6 +6,7 @@ import { useLoad } from "../load.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog, openDialog } from "../ui/dialog.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Loaded } from "../ui/feedback.tsx";
 import { CopyText } from "../ui/form.tsx";
 import { Name } from "../ui/name.tsx";
@@ -41,12 +42,7 @@ function Properties({ place, item, onClose }: { place: Place; item: Item; onClos
   const facts = useLoad((signal) => read(folder.id, item.path, signal), [item.path]);
   const lock = lockOf(place.locks, item.path);
   const name = nameOf(item.path) || folder.title;
-  const row = (head: string, value: ComponentChildren) => (
-    <>
-      <dt>{head}</dt>
-      <dd>{value}</dd>
-    </>
-  );
+  const row = (label: string, value: ComponentChildren) => <Fact label={label}>{value}</Fact>;
   return (
     <Dialog title={<Name text={name} />} onClose={onClose} footer={<Button kind="primary" autofocus onClick={onClose}>{t("common.close")}</Button>}>
       <Loaded of={facts}>
@@ -54,7 +50,7 @@ function Properties({ place, item, onClose }: { place: Place; item: Item; onClos
           const s = file.status;
           const size = item.dir ? s.sizeIncludingChildrenInBytes : s.sizeInBytes;
           return (
-            <dl class="file-facts">
+            <Facts lines>
               {row(t("files.columns.kind"), kindWords(entryOf(folder.id, file)))}
               {item.path !== "" && row(t("files.facts.in"), <Name text={parentOf(item.path) || folder.title} />)}
               {row(t("files.columns.size"), size === null ? t("files.facts.tooMany") : size < 1024 ? bytes(size) : `${bytes(size)} (${count(size)} B)`)}
@@ -76,7 +72,7 @@ function Properties({ place, item, onClose }: { place: Place; item: Item; onClos
               {etag && row(t("files.facts.etag"), <code><Name text={etag} /></code>)}
               {checksums.map((c) => row(c.slice(0, c.indexOf(":")), <code>{c.slice(c.indexOf(":") + 1)}</code>))}
               {row(t("files.facts.address"), <CopyText label={t("files.facts.address")} text={davURL(folder.id, item)} />)}
-            </dl>
+            </Facts>
           );
         }}
       </Loaded>

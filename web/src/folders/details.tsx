@@ -9,6 +9,7 @@ import { me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button, ButtonLink } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Loaded, toast, toastError, Usage } from "../ui/feedback.tsx";
 import { CopyText } from "../ui/form.tsx";
 import { Name } from "../ui/name.tsx";
@@ -36,10 +37,10 @@ export function Details({ folder, reload }: { folder: Folder; reload: () => void
           <Usage label={t("folders.used.bytes")} used={usage.bytes} max={usage.maxBytes} unit="bytes" />
           <Usage label={t("folders.used.files")} used={usage.files} max={usage.maxFiles} unit="files" />
         </div>
-        <dl class="folder-facts">
-          {usage.available !== undefined && <Fact name={t("folders.details.available")}><Usage label="" used={usage.available} max={null} unit="bytes" /></Fact>}
-          {(usage.reserved ?? 0) > 0 && <Fact name={t("folders.details.reserved")}><Usage label="" used={usage.reserved ?? 0} max={null} unit="bytes" /></Fact>}
-        </dl>
+        <Facts>
+          {usage.available !== undefined && <Fact label={t("folders.details.available")}><Usage label="" used={usage.available} max={null} unit="bytes" /></Fact>}
+          {(usage.reserved ?? 0) > 0 && <Fact label={t("folders.details.reserved")}><Usage label="" used={usage.reserved ?? 0} max={null} unit="bytes" /></Fact>}
+        </Facts>
         <p class="folder-actions">
           {mayLimit(folder) && <Button icon="gauge" onClick={() => limitFolder(folder, reload)}>{t("folders.menu.limits")}</Button>}
           {(can(folder, "admin") || me.value?.admin) && <Recount folder={folder} reload={reload} />}
@@ -47,13 +48,13 @@ export function Details({ folder, reload }: { folder: Folder; reload: () => void
       </section>
       <section class="section" aria-labelledby="facts">
         <h2 id="facts">{t("folders.details.facts")}</h2>
-        <dl class="folder-facts">
-          <Fact name={t("folders.owner")}><Owner of={folder} /></Fact>
-          {folder.createdBy !== null && <Fact name={t("folders.details.madeBy")}><Name text={folder.createdBy} /></Fact>}
-          <Fact name={t("folders.details.created")}>{date(folder.created)}</Fact>
-          <Fact name={t("folders.lastUsed")}><Time at={folder.lastUsed} /></Fact>
-          <Fact name={t("folders.product")}><Name text={folder.product} /></Fact>
-        </dl>
+        <Facts>
+          <Fact label={t("folders.owner")}><Owner of={folder} /></Fact>
+          {folder.createdBy !== null && <Fact label={t("folders.details.madeBy")}><Name text={folder.createdBy} /></Fact>}
+          <Fact label={t("folders.details.created")}>{date(folder.created)}</Fact>
+          <Fact label={t("folders.lastUsed")}><Time at={folder.lastUsed} /></Fact>
+          <Fact label={t("folders.product")}><Name text={folder.product} /></Fact>
+        </Facts>
       </section>
       <UsesNow folder={folder} />
       <Locks folder={folder} />
@@ -66,15 +67,6 @@ function Address({ name, text }: { name: string; text: string }) {
     <div class="field">
       <span class="hint">{name}</span>
       <CopyText label={name} text={text} />
-    </div>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: preact.ComponentChildren }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
     </div>
   );
 }

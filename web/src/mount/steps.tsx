@@ -1,6 +1,7 @@
 // The steps of each system, in the order in which they are done.
 import type { ComponentChildren, ComponentType } from "preact";
 import { rich, t } from "../text.ts";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Alert } from "../ui/feedback.tsx";
 import { CopyText } from "../ui/form.tsx";
 import { curl, davfs2, gnome, kde, macos, rclone, windows } from "./commands.ts";
@@ -224,14 +225,11 @@ function Any({ target }: Props) {
   return (
     <>
       <p>{t("mount.any.about")}</p>
-      <dl class="account-facts">
-        <dt>{t("mount.address")}</dt>
-        <dd><CopyText label={t("mount.any.addressLabel")} text={target.url} /></dd>
-        <dt>{t("signIn.name")}</dt>
-        <dd><CopyText label={t("mount.any.user")} text={target.user} /></dd>
-        <dt>{t("mount.devicePassword")}</dt>
-        <dd><CopyText label={t("mount.any.password")} text={target.secret} /><Lacking target={target} /></dd>
-      </dl>
+      <Facts lines>
+        <Fact label={t("mount.address")}><CopyText label={t("mount.any.addressLabel")} text={target.url} /></Fact>
+        <Fact label={t("signIn.name")}><CopyText label={t("mount.any.user")} text={target.user} /></Fact>
+        <Fact label={t("mount.devicePassword")}><CopyText label={t("mount.any.password")} text={target.secret} /><Lacking target={target} /></Fact>
+      </Facts>
       <Alert>{t("mount.any.settings")}</Alert>
       <h3>{t("mount.any.curl")}</h3>
       <StepList>

@@ -1,9 +1,9 @@
 // Limits of users and projects: what holds, and the form that changes it.
-import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { bytes, count, parseBytes } from "../format.ts";
 import type { Folder, Limit } from "../model.ts";
 import { t } from "../text.ts";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Alert, Usage } from "../ui/feedback.tsx";
 import { Field } from "../ui/form.tsx";
 import type { Wrong } from "./errors.ts";
@@ -128,26 +128,16 @@ function LimitField({ name, state, onState, standard, most, error }: FieldProps)
 /** The limits that hold, with what is used of them. */
 export function LimitList({ limits, effective, most }: { limits: Limits; effective: Effective; most: Most }) {
   return (
-    <dl class="facts">
+    <Facts>
       {limitNames.map((name) => (
         <Fact key={name} label={t(`people.limits.${name}`)}>
           <Usage used={most[name]?.n ?? 0} max={effective[name]} unit={units[name]} label={t(`people.limits.${name}`)} />
           <span class="quiet">{source(limits[name], effective[name])}{name !== "maxFolders" && most[name] ? ` ${t("people.limits.fullest")}` : ""}</span>
         </Fact>
       ))}
-    </dl>
+    </Facts>
   );
 }
 
 const source = (limit: Limit, effective: number | null): string =>
   limit === "default" ? t(effective === null ? "people.limits.fromDefaultNone" : "people.limits.fromDefault") : limit === null ? t("people.limits.fromNone") : t("people.limits.fromOwn");
-
-/** A name and what it stands for, in a list of facts. */
-export function Fact({ label, children }: { label: string; children: ComponentChildren }) {
-  return (
-    <div class="fact">
-      <dt>{label}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}

@@ -7,11 +7,11 @@ import { bytes, count, date } from "../format.ts";
 import { useLoad } from "../load.ts";
 import type { Limit } from "../model.ts";
 import { rich, t, type TextKey } from "../text.ts";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Alert, Loaded, Usage } from "../ui/feedback.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page } from "../ui/page.tsx";
-import { Fact } from "./limits.tsx";
 import type { Product, Products as Answer } from "./model.ts";
 
 export default function Products(_: ViewProps) {
@@ -26,11 +26,11 @@ export default function Products(_: ViewProps) {
             <section class="card section">
               <h2>{t("people.products.defaults")}</h2>
               <p class="quiet">{t("people.products.defaultsWhat")}</p>
-              <dl class="facts">
+              <Facts>
                 <Set label={t("people.limits.maxFolders")} setting="--default-max-folders">{number(v.defaults.maxFolders)}</Set>
                 <Set label={t("people.limits.maxBytes")} setting="--default-max-bytes">{size(v.defaults.maxBytes)}</Set>
                 <Set label={t("people.limits.maxFiles")} setting="--default-max-files">{number(v.defaults.maxFiles)}</Set>
-              </dl>
+              </Facts>
             </section>
           </>
         )}
@@ -82,7 +82,7 @@ function Card({ product: p }: { product: Product }) {
           <p>{m.estimatedEndsAt === null ? t("people.products.maintenanceFrom", { from: date(m.startsAt) }) : t("people.products.maintenanceUntil", { from: date(m.startsAt), until: date(m.estimatedEndsAt) })}</p>
         </Alert>
       )}
-      <dl class="facts">
+      <Facts>
         <Fact label={t("people.products.reference")}><code>{`${p.provider}/${p.category}/${p.id}`}</code></Fact>
         <Fact label={t("people.products.holds")}>
           {t("people.folders.sum", { n: p.usage.folders, bytes: bytes(p.usage.bytes) })}
@@ -105,7 +105,7 @@ function Card({ product: p }: { product: Product }) {
         <Set label={t("people.products.limits.maxBytes")} setting="max-bytes">{size(p.limits.maxBytes)}</Set>
         <Set label={t("people.products.limits.maxFiles")} setting="max-files">{number(p.limits.maxFiles)}</Set>
         <Set label={t("people.products.limits.workspaceMaxBytes")} setting="workspace-max-bytes">{size(p.limits.workspaceMaxBytes)}</Set>
-      </dl>
+      </Facts>
       <details class="more">
         <summary>{t("people.products.abilities")}</summary>
         <ul class="abilities">

@@ -9,12 +9,13 @@ import { loadMe, me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog, openDialog } from "../ui/dialog.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Empty, Loaded, toast, toastError } from "../ui/feedback.tsx";
 import { MenuButton } from "../ui/menu.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
-import { Fact, LimitList, mostOf } from "./limits.tsx";
+import { LimitList, mostOf } from "./limits.tsx";
 import type { Project } from "./model.ts";
 import { Pager, usePages } from "../ui/pages.tsx";
 import { addMember, createGroup, deleteGroup, deleteProject, removeMember, renameGroup, renameProject, roleChoices, setProjectLimits } from "./projectforms.tsx";
@@ -117,9 +118,9 @@ function Members({ project, manages, leads, onGone, onChange }: { project: Proje
       <Pager pages={members} label={t("people.members.pages")} />
       <details class="more">
         <summary>{t("people.roles.explain")}</summary>
-        <dl class="facts">
+        <Facts>
           {(["PI", "ADMIN", "USER"] as const).map((r) => <Fact key={r} label={t(`people.roles.${r}`)}>{t(`people.roles.what.${r}`)}</Fact>)}
-        </dl>
+        </Facts>
       </details>
     </section>
   );

@@ -6,10 +6,11 @@ import { useLoad } from "../load.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { FormDialog, openDialog } from "../ui/dialog.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Alert, Loaded, toast, Usage } from "../ui/feedback.tsx";
 import { Field, Select } from "../ui/form.tsx";
 import { useWrong } from "./errors.ts";
-import { Fact, exactBytes, readLimit } from "./limits.tsx";
+import { exactBytes, readLimit } from "./limits.tsx";
 import type { CategoryQuota } from "./model.ts";
 
 type Quota = { workspace: string; categories: CategoryQuota[] };
@@ -23,7 +24,7 @@ export function QuotaCard({ workspace, settable, round }: { workspace: string; s
       <p class="quiet">{t("people.quota.what")}</p>
       <Loaded of={quota}>
         {(q) => (
-          <dl class="facts">
+          <Facts>
             {q.categories.map((c) => (
               <Fact key={c.category} label={c.category}>
                 <Usage used={c.usedBytes} max={c.maxBytes} unit="bytes" label={t("people.quota.of", { category: c.category })} />
@@ -39,7 +40,7 @@ export function QuotaCard({ workspace, settable, round }: { workspace: string; s
                 )}
               </Fact>
             ))}
-          </dl>
+          </Facts>
         )}
       </Loaded>
     </section>

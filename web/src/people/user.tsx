@@ -8,11 +8,12 @@ import { go, href } from "../route.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
+import { Fact, Facts } from "../ui/facts.tsx";
 import { Empty, Loaded, toast, Usage } from "../ui/feedback.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
-import { Fact, LimitList, mostOf } from "./limits.tsx";
+import { LimitList, mostOf } from "./limits.tsx";
 import type { User } from "./model.ts";
 import { QuotaCard } from "./quota.tsx";
 import { deleteUser, editUser, revokeUser, setLimits, setPassword, useFoldersOf } from "./userforms.tsx";
@@ -53,12 +54,12 @@ export function UserPage({ name }: { name: string }) {
           <>
             <section class="card section">
               <h2>{t("people.users.about")}</h2>
-              <dl class="facts">
+              <Facts>
                 <Fact label={t("people.users.email")}>{u.email === "" ? <span class="quiet">{t("common.none")}</span> : <Name text={u.email} />}</Fact>
                 <Fact label={t("people.users.what")}><Badges user={u} /></Fact>
                 <Fact label={t("people.users.created")}><Time at={u.created} /></Fact>
                 <Fact label={t("people.users.lastUsed")}><Time at={u.lastUsed} /></Fact>
-              </dl>
+              </Facts>
             </section>
             <Folders user={u} onChange={changed(user)} />
             <section class="card section">
