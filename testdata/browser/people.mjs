@@ -116,6 +116,7 @@ await scenario("e-mail, administrators, and the last of them", async ({ context 
   await form.getByText("This is you").waitFor();
   await form.getByRole("button", { name: "Save" }).click();
   await form.getByText("admin is the last administrator. Make somebody else an administrator first.").waitFor();
+  await checkAxe(page);
   await form.getByRole("button", { name: "Cancel" }).click();
   await choose(page, "Actions for admin", "Delete");
   form = dialog(page, "Delete admin?");
@@ -330,6 +331,7 @@ await scenario("a thousand users", async ({ context, requests }) => {
   await page.getByText("No users found").waitFor();
   await page.reload(); // the place knows what is searched for
   await page.getByText("No users found").waitFor();
+  await checkAxe(page);
   await page.goto("/#/admin/users");
   await page.getByRole("link", { name: "crowd0001" }).waitFor();
   await checkAxe(page);
@@ -354,6 +356,7 @@ await scenario("hostile names", async ({ context }) => {
   await page.getByRole("button", { name: "Save" }).click();
   await told(page, "Saved.");
   equal((await must(admin, "GET", `/api/davit/users/${encodeURIComponent("\u202egnp.exe")}`)).email, "x@example.org\u202e");
+  await checkAxe(page);
   // In a project as well, whose name is as bad.
   const project = await must(admin, "POST", "/api/davit/projects", { title: "<b>\u2066%41/..\u202e" });
   await page.goto(`/#/admin/projects/${project.id}`);
@@ -529,6 +532,7 @@ await scenario("who leads a project manages it without being an administrator", 
   equal(await page.getByRole("button", { name: /Change the quota/ }).count(), 0);
   await page.getByLabel("Role of friend").selectOption("ADMIN");
   await told(page, "friend is Admin now.");
+  await checkAxe(page);
   await shot(page, "lead");
   await fits(page);
 
@@ -554,6 +558,7 @@ await scenario("who leads a project manages it without being an administrator", 
   await hers.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Projects" }).waitFor({ state: "detached" });
   await hers.goto(`/#/projects/${project.id}`);
   await hers.getByText("There is no such project, or you are no member of it.").waitFor();
+  await checkAxe(hers);
 });
 
 await scenario("products, and who is no administrator", async ({ context, newContext }) => {
