@@ -107,7 +107,7 @@ export async function request(method: string, path: string, opts: Options = {}):
 }
 
 /** The error that an answer stands for. Its body is read. */
-export async function problemOf(res: Response): Promise<Problem> {
+async function problemOf(res: Response): Promise<Problem> {
   const text = await res.text().catch(() => "");
   return problemFrom(res.status, text, (name) => res.headers.get(name));
 }

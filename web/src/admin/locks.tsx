@@ -19,7 +19,7 @@ import { Paged, useQuery } from "./list.tsx";
 const entities: { [name: string]: string } = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 
 /** The text in what a client says about the owner of its lock, which is XML. It is only ever shown as text. */
-export const ownerText = (xml: string): string =>
+const ownerText = (xml: string): string =>
   xml
     .replace(/<!--[\s\S]*?-->|<[^>]*>/g, " ")
     .replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (whole, dec: string | undefined, hex: string | undefined, name: string | undefined) => {

@@ -55,7 +55,7 @@ function advice(place: Place) {
 }
 
 /** Who holds the lock that is in the way, since when, and what to do. */
-export function LockAdvice({ place, path }: { place: Place; path: string }) {
+function LockAdvice({ place, path }: { place: Place; path: string }) {
   const lock = lockOf(place.locks, path) ?? place.locks.find((l) => isBelow(l.path.replace(/^\/|\/$/g, ""), path));
   return (
     <>

@@ -79,7 +79,7 @@ export const curl = {
   download: (t: Target) => `curl -f -u ${sh(`${t.user}:${t.secret}`)} -O ${sh(t.url + "FILE")}`,
 };
 
-export type KernelFolder = { id: string; path?: string; readOnly?: boolean };
+type KernelFolder = { id: string; path?: string; readOnly?: boolean };
 
 /** What POST /api/davit/mounts is asked for. */
 export type KernelMount = { folders: KernelFolder[]; lifetime: string; title?: string };

@@ -32,7 +32,7 @@ export function targetOf(folder: FolderChoice | null, secret: string | undefined
 }
 
 /** A name that every shell, file system and program takes as it is: "It's “my” data" is "It-s-my-data". */
-export function shortName(title: string): string {
+function shortName(title: string): string {
   const plain = title
     .normalize("NFKD")
     .replace(/\p{M}/gu, "")

@@ -9,7 +9,7 @@ import { Field } from "../ui/form.tsx";
 import type { Wrong } from "./errors.ts";
 import type { Effective, Holds, LimitName, Limits } from "./model.ts";
 
-export const limitNames: readonly LimitName[] = ["maxFolders", "maxBytes", "maxFiles"];
+const limitNames: readonly LimitName[] = ["maxFolders", "maxBytes", "maxFiles"];
 const units = { maxFolders: "folders", maxBytes: "bytes", maxFiles: "files" } as const;
 
 /** Bytes so that parseBytes gives the same number again. */
@@ -36,7 +36,7 @@ export function readLimit(name: LimitName, text: string): number | undefined {
   return Number.isSafeInteger(n) && n > 0 ? n : undefined;
 }
 
-export type LimitState = { [name in LimitName]: { kind: "default" | "none" | "own"; text: string } };
+type LimitState = { [name in LimitName]: { kind: "default" | "none" | "own"; text: string } };
 
 export function limitState(l: Limits): LimitState {
   const one = (name: LimitName): LimitState[LimitName] => {

@@ -12,7 +12,7 @@ import { CopyText, Field } from "../ui/form.tsx";
 const letters = "abcdefghijkmnpqrstuvwxyz23456789";
 
 /** A password of 100 random bits, in groups that can be read out. */
-export function makePassword(): string {
+function makePassword(): string {
   const chosen = [...crypto.getRandomValues(new Uint8Array(20))].map((b) => letters[b & 31]);
   return [0, 5, 10, 15].map((i) => chosen.slice(i, i + 5).join("")).join("-");
 }

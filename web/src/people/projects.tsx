@@ -74,4 +74,4 @@ function projectItems(p: Project, place: string, reload: () => void): MenuItem[]
   ];
 }
 
-export const roleName = (r: Role): string => t(`people.roles.${r}`);
+const roleName = (r: Role): string => t(`people.roles.${r}`);

@@ -34,7 +34,7 @@ function nameFault(name: string): string | undefined {
 }
 
 /** Reads what "default" stands for. */
-export const useDefaults = () => useLoad((signal) => get<Products>("/api/davit/products", {}, signal), []);
+const useDefaults = () => useLoad((signal) => get<Products>("/api/davit/products", {}, signal), []);
 
 /** Reads a user's folders, for what the limits of a folder meet. */
 export const useFoldersOf = (query: { owner?: string; project?: string }) =>

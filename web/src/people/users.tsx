@@ -17,7 +17,7 @@ import { UserPage } from "./user.tsx";
 import { createUser, deleteUser, editUser, revokeUser, setLimits, setPassword } from "./userforms.tsx";
 
 /** The place of a user's page. */
-export const userAt = (name: string): string => href(["admin", "users", name]);
+const userAt = (name: string): string => href(["admin", "users", name]);
 
 export default function Users({ args }: ViewProps) {
   const name = args[0];

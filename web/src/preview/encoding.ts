@@ -83,7 +83,7 @@ function looksBinary(bytes: Uint8Array, encoding: Format["encoding"]): boolean {
   return odd > some.length / 50;
 }
 
-export function endingOf(text: string): Format["ending"] {
+function endingOf(text: string): Format["ending"] {
   const found = new Set(text.match(/\r\n|\r|\n/g));
   return found.size === 0 ? "\n" : found.size > 1 ? "mixed" : ([...found][0] as Format["ending"]);
 }

@@ -18,7 +18,7 @@ export const portion = 1 << 20;
 export type Start = { bytes: Uint8Array<ArrayBuffer>; size: number; etag: string };
 
 /** Reads a file from a byte on, a portion of it. With an ETag it must still be the same file (412). */
-export async function readPart(p: Place, from: number, signal: AbortSignal | undefined, etag = ""): Promise<Start> {
+async function readPart(p: Place, from: number, signal: AbortSignal | undefined, etag = ""): Promise<Start> {
   // Without Range the server would say 416 of an empty file.
   const res = await request("GET", davOf(p), {
     headers: { Range: `bytes=${from}-${from + portion - 1}`, Accept: "*/*", ...(etag && { "If-Match": etag }) }, ...(signal && { signal }),

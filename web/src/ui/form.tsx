@@ -1,5 +1,5 @@
 // Fields of forms: a label, what it is about, and what is wrong with it, tied together for screen readers.
-import type { ComponentChildren, InputHTMLAttributes, SelectHTMLAttributes, TextareaHTMLAttributes } from "preact";
+import type { ComponentChildren, InputHTMLAttributes, SelectHTMLAttributes } from "preact";
 import { useId, useState } from "preact/hooks";
 import { Advice } from "../api.ts";
 import { parts } from "../format.ts";
@@ -19,18 +19,6 @@ export function Field({ label, hint, error, ...rest }: Around & Omit<InputHTMLAt
       <input type="text" autocomplete="off" spellcheck={false} {...(rest as object)} id={id} aria-describedby={about || undefined} aria-invalid={error ? true : undefined} />
       {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
       {error && <p class="field-error" id={`${id}-error`}>{error}</p>}
-    </div>
-  );
-}
-
-/** Several lines of text. */
-export function TextArea({ label, hint, ...rest }: Around & Omit<TextareaHTMLAttributes, "label">) {
-  const id = useId();
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <textarea spellcheck={false} {...(rest as object)} id={id} aria-describedby={hint ? `${id}-hint` : undefined} />
-      {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
     </div>
   );
 }

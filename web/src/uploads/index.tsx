@@ -19,7 +19,7 @@ async function upload(target: Target, found: Promise<Collected | undefined>): Pr
 }
 
 /** Uploads what the person chooses. To be called by a click. */
-export const chooseAndUpload = (target: Target, what: "files" | "directory"): void => {
+const chooseAndUpload = (target: Target, what: "files" | "directory"): void => {
   upload(target, pick(what)).catch(toastError);
 };
 
@@ -53,7 +53,7 @@ export function UploadButton({ target }: { target: Target }) {
 }
 
 /** Whether a drag brings files from outside the page. */
-export const bringsFiles = (e: DragEvent): boolean => e.dataTransfer?.types.includes("Files") ?? false;
+const bringsFiles = (e: DragEvent): boolean => e.dataTransfer?.types.includes("Files") ?? false;
 
 /** A place that files and directories can be dropped on; without target it takes none. */
 export function DropTarget({ target, children, class: more }: { target: Target | undefined; children: ComponentChildren; class?: string }) {

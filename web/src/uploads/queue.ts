@@ -55,7 +55,7 @@ export type Upload = {
 };
 
 /** Files that were added together. */
-export type Batch = {
+type Batch = {
   readonly id: string;
   readonly target: Target;
   readonly user: string;

@@ -18,7 +18,7 @@ const uploads = "/api/davit/uploads";
 const tus = { "Tus-Resumable": "1.0.0" };
 
 /** What is sent, and under which condition: a file that has this ETag is replaced; without one there must be none. */
-export type Sending = { folder: string; path: string; file: File; match: string | undefined; signal: AbortSignal; progress: (sent: number) => void };
+type Sending = { folder: string; path: string; file: File; match: string | undefined; signal: AbortSignal; progress: (sent: number) => void };
 
 const stopped = () => new DOMException("stopped", "AbortError");
 const mtime = (file: File): number | undefined => (file.lastModified >= 1000 ? Math.floor(file.lastModified / 1000) : undefined);
