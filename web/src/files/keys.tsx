@@ -1,3 +1,4 @@
+// The keys of the list of files, as the dialog behind "?" shows them. What they do is in grid.tsx and index.tsx.
 import { t, type TextKey } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog, openDialog } from "../ui/dialog.tsx";

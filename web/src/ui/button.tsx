@@ -1,3 +1,4 @@
+// Buttons, and links that look like them.
 import type { ButtonHTMLAttributes, ComponentChildren } from "preact";
 import { Icon, type IconName } from "./icon.tsx";
 

@@ -1,3 +1,4 @@
+// Signing in, the account: password, sessions, tokens, mounts, keys.
 export const account = {
   overview: "Overview",
   password: "Password",

@@ -1,3 +1,4 @@
+// Directories, and what is done with what is in them.
 export const files = {
   list: "Files in {name}",
   way: "Where this is",

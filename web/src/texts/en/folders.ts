@@ -1,3 +1,4 @@
+// Folders: their list, sharing, invitations, details, history.
 export const folders = {
   title: "Title",
   owner: "Owner",

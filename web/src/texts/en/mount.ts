@@ -1,3 +1,4 @@
+// Mounting: commands and steps for each system.
 export const mount = {
   title: "Mount",
   about: "A mounted folder is a drive of your computer: open, save and copy there as everywhere else. What you store is on the server.",

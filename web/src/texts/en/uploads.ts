@@ -1,3 +1,4 @@
+// Uploads: the panel, names that are taken, what went wrong.
 export const uploads = {
   add: "Upload",
   addFiles: "Upload files",
