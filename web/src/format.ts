@@ -57,8 +57,10 @@ export function ago(m: Moment, now = Date.now()): string {
   }
   const seconds = (new Date(m).getTime() - now) / 1000;
   for (const [unit, size] of [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60]] as const) {
-    if (Math.abs(seconds) >= size) {
-      return relative.format(Math.trunc(seconds / size), unit);
+    // What ends in a year less some seconds, or after 365 days, ends in a year, not in 11 months.
+    const n = Math.trunc(seconds / size + (seconds > 0 ? 0.02 : 0));
+    if (n !== 0) {
+      return relative.format(n, unit);
     }
   }
   return relative.format(Math.trunc(seconds), "second");

@@ -7,7 +7,7 @@ import { Agent } from "../account/use.tsx";
 import { useEvery } from "../load.ts";
 import { href } from "../route.ts";
 import { me } from "../session.ts";
-import { language, rich, t } from "../text.ts";
+import { locale, rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
 import { Alert, toast } from "../ui/feedback.tsx";
@@ -19,7 +19,7 @@ import { labelOf, type System } from "./systems.ts";
 /** A token that was made here; it is kept as long as the view is. */
 export type Made = { id: string; title: string; token: string; readOnly: boolean };
 
-const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
+const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
 
 type Props = { folder: FolderChoice | null; system: System; made: Made | undefined; onMade: (made: Made | undefined) => void };
 

@@ -117,13 +117,13 @@ function MenuList({ menu }: { menu: Open }) {
 
 const entries = (el: HTMLElement) => [...el.querySelectorAll<HTMLElement>("[role=menuitem]")];
 
-/** A button that opens a menu below it. Without children it is an icon, and label its name. */
+/** A button that opens a menu below it, named label. Children are what it shows beside the icon: words of the label. */
 export function MenuButton({ label, icon, items, children, class: more, kind = "quiet" }: { label: string; icon?: IconName; items: () => readonly MenuItem[]; children?: ComponentChildren; class?: string; kind?: "quiet" | "plain" | "primary" }) {
   return (
     <button
       type="button"
       class={`button ${kind} ${children ? "" : "icon-only"} ${more ?? ""}`}
-      aria-label={children ? undefined : label}
+      aria-label={label}
       title={children ? undefined : label}
       aria-haspopup="menu"
       aria-expanded="false"

@@ -3,7 +3,7 @@ import { useSignalEffect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { bytes } from "../format.ts";
-import { href } from "../route.ts";
+import { href, route } from "../route.ts";
 import { rich, t } from "../text.ts";
 import { Button, IconButton } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
@@ -37,6 +37,15 @@ export default function Panel() {
     readEarlier().catch(() => undefined);
   });
   useFocusKept(panel);
+  // What has gone well has been seen; it stays in nobody's way where they go next.
+  const place = route.value.path.join("/");
+  const was = useRef(place);
+  useEffect(() => {
+    if (was.current !== place && open() === 0 && inState("failed") === 0 && notes.value.length === 0) {
+      clear();
+    }
+    was.current = place;
+  }, [place]);
   const shown = all.length > 0 || before.length > 0 || reading.value !== null || notes.value.length > 0;
   return (
     <>
