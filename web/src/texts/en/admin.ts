@@ -120,7 +120,7 @@ export const admin = {
     fullRefused: { one: "Just now {n} upload was refused for that. Raise a limit, or have the owner clear up.", other: "Just now {n} uploads were refused for that. Raise a limit, or have the owner clear up." },
     toFull: "Full folders",
     near: { one: "{n} folder is nearly full", other: "{n} folders are nearly full" },
-    nearAdvice: "They have taken 90 % of a limit. Their owners may need more soon.",
+    nearAdvice: "At least 90 % of a limit is taken there. The owners may need more soon.",
     toNear: "Nearly full folders",
     counting: { one: "{n} folder waits to be counted", other: "{n} folders wait to be counted" },
     countingAdvice: "Usage there may be wrong until then. It comes to an end by itself.",
