@@ -87,8 +87,8 @@ export async function request(method: string, path: string, opts: Options = {}):
   await keepFresh();
   ours();
   let res = await send();
+  ours(); // nor is the answer told to the next, or gone on from
   if (res.status === 401) {
-    ours();
     let again: boolean;
     try {
       again = await refresh();
@@ -98,6 +98,7 @@ export async function request(method: string, path: string, opts: Options = {}):
     if (again) {
       ours();
       res = await send();
+      ours();
     }
   }
   if (res.ok || res.status === 304) {
@@ -182,14 +183,25 @@ export const put = <T>(path: string, body: unknown = {}): Promise<T> => call<T>(
 export const patch = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("PATCH", path, { body });
 export const del = <T>(path: string, body?: unknown): Promise<T> => call<T>("DELETE", path, body === undefined ? {} : { body });
 
+/**
+ * One step of a path, escaped. Browsers take "." and ".." for other places, escaped or not: an address that somebody made
+ * up would have the page ask, and even write, where nobody sees that it does. Nothing is named so.
+ */
+function step(name: string): string {
+  if (name === "." || name === "..") {
+    throw new Problem(404, "", t("errors.noSuchName", { name }));
+  }
+  return encodeURIComponent(name);
+}
+
 /** The path of a route, with each of the values escaped: at`/api/davit/users/${name}`. */
 export function at(texts: TemplateStringsArray, ...values: string[]): string {
-  return texts.reduce((whole, text, i) => whole + encodeURIComponent(values[i - 1] ?? "") + text);
+  return texts.reduce((whole, text, i) => whole + step(values[i - 1] ?? "") + text);
 }
 
 /** The WebDAV path of a file in a folder; path has steps with / between. */
 export const davPath = (folder: string, path = ""): string =>
-  `/dav/${folder}/` + path.split("/").filter((s) => s !== "").map(encodeURIComponent).join("/");
+  `/dav/${step(folder)}/` + path.split("/").filter((s) => s !== "").map(step).join("/");
 
 /** A file's ID in the files API. */
 export const fileID = (folder: string, path = ""): string => ("/" + folder + "/" + path).replace(/\/+/g, "/").replace(/(.)\/$/, "$1");

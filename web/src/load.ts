@@ -22,7 +22,8 @@ export function useLoad<T>(read: (signal: AbortSignal) => Promise<T>, deps: read
   useEffect(() => {
     const abort = new AbortController();
     setNow((was) => (same(was.deps, deps) ? { ...was, busy: true } : { deps, busy: true }));
-    current.current(abort.signal).then(
+    const reading = (async () => current.current(abort.signal))(); // what it throws at once is caught as well
+    reading.then(
       (value) => {
         if (!abort.signal.aborted) {
           setNow({ deps, value, busy: false });

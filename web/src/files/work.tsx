@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { aborted, call, items, messageOf, Problem } from "../api.ts";
 import { count, visible } from "../format.ts";
+import { sessionRound } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog, openDialog } from "../ui/dialog.tsx";
@@ -47,15 +48,17 @@ type Options = {
 
 /**
  * Does the tasks by bulk calls, pieces that grow while they are quick. Refusals of single tasks are collected; what
- * stops everything (no connection, the end of the session, the folder gone) ends it and counts as the failure of the rest.
+ * stops everything (no connection, the folder gone) ends it and counts as the failure of the rest. When the session ends it
+ * throws an AbortError: nobody is told, and it never goes on as another user.
  */
 export async function work({ method, path, tasks, title, conflicts }: Options): Promise<Outcome> {
   const out: Outcome = { done: [], failed: [], skipped: 0, cancelled: false, replaced: false };
   const finished = signal(0);
   const stop = new AbortController();
+  const session = sessionRound();
   let closeProgress: (() => void) | undefined;
   const showProgress = () => setTimeout(() => {
-    closeProgress ??= openDialog((close) => (
+    closeProgress ??= session !== sessionRound() ? () => {} : openDialog((close) => (
       <ProgressDialog title={title} finished={finished} total={tasks.length} onCancel={() => { out.cancelled = true; stop.abort(); close(); }} />
     ));
   }, 700);
@@ -78,6 +81,9 @@ export async function work({ method, path, tasks, title, conflicts }: Options): 
         n++;
       }
       const piece = rest.slice(0, Math.max(1, n));
+      if (session !== sessionRound()) {
+        throw new DOMException("the session is another one", "AbortError");
+      }
       const began = performance.now();
       try {
         const answer = await call<{ responses: { id?: string }[] }>(method, path, {
@@ -87,6 +93,9 @@ export async function work({ method, path, tasks, title, conflicts }: Options): 
         rest = rest.slice(piece.length);
         size = performance.now() - began < 400 ? Math.min(500, size * 2) : Math.max(1, Math.floor(size / 2));
       } catch (error) {
+        if (session !== sessionRound()) {
+          throw new DOMException("the session is another one", "AbortError");
+        }
         const before = error instanceof Problem ? error.itemsDone : 0;
         // Their answers are lost with the failure: where they are is not known, only that they are done.
         piece.slice(0, before).forEach((task) => out.done.push({ task, id: "" }));

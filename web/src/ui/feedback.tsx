@@ -1,7 +1,7 @@
 // What the page tells: messages beside what they are about, notes that pass (toasts), progress, and states of loading.
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { messageOf, Problem } from "../api.ts";
+import { aborted, messageOf, Problem } from "../api.ts";
 import { bytes, count, percent, visible } from "../format.ts";
 import type { Loading } from "../load.ts";
 import { onEnd } from "../session.ts";
@@ -33,8 +33,12 @@ export function toast(text: ComponentChildren, opts: { kind?: "info" | "error"; 
   }
 }
 
-/** Tells an error that was caught. */
-export const toastError = (e: unknown): void => toast(messageOf(e), { kind: "error" });
+/** Tells an error that was caught; what was left off is none. */
+export function toastError(e: unknown): void {
+  if (!aborted(e)) {
+    toast(messageOf(e), { kind: "error" });
+  }
+}
 
 function dismiss(id: number): void {
   toasts.value = toasts.value.filter((n) => n.id !== id);

@@ -3,6 +3,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { onEnd } from "../session.ts";
 import { Icon, type IconName } from "./icon.tsx";
 
 export type MenuItem = {
@@ -32,6 +33,8 @@ function close(focusBack: boolean): void {
     was.before.focus();
   }
 }
+
+onEnd(() => close(false)); // what it does was offered to somebody else
 
 /** Stands once in the page. */
 export function OpenMenu() {

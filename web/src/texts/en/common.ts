@@ -76,6 +76,7 @@ export const common = {
     unreachable: "The server can't be reached. Check the connection and try again.",
     tooMany: { one: "Too many requests. Try again in {n} second.", other: "Too many requests. Try again in {n} seconds." },
     server: "The server failed (status {status}). Its log tells the cause.",
+    noSuchName: "Nothing is called “{name}”: browsers take that for another place.",
     refused: "The server refused this (status {status}).",
     unexpected: "Something went wrong in the page: {what}",
     requestID: "Number of the request in the server's log: {id}",
