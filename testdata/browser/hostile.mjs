@@ -173,3 +173,86 @@ await scenario("hostile files never run", async ({ context, newContext, requests
     check(!requests.some((r) => /pwned/.test(r.path)), `${name} was run`);
   }
 }, { timeout: 400_000 });
+
+await scenario("what a session asked for is neither gone on with nor shown in the next", async ({ context, requests }) => {
+  const [ann, ben] = [await user("ann", { folders: ["Shared by ann"] }), await user("ben")];
+  const id = ann.folders["Shared by ann"];
+  await must(ann, "POST", "/api/files/collections/updateAcl", { items: [{ id, added: [{ entity: { type: "user", username: ben.name }, permissions: ["READ", "EDIT"] }], deleted: [] }] });
+  const names = Array.from({ length: 30 }, (_, i) => `f${i}.txt`);
+  for (const name of names) await must(ann, "PUT", davPath(`${id}/${name}`), name);
+  const page = await signIn(context, ann.name, ann.password, `/#/files/${id}`);
+  const menu = (of) => page.getByRole("button", { name: `Menu of ${of.name}` });
+  // held keeps the next answer back: it gives a promise of what lets it go.
+  const held = (path) => new Promise((asked) => {
+    void page.route(`**${path}`, async (route) => {
+      const res = await route.fetch();
+      await new Promise((go) => asked(go));
+      await route.fulfill({ response: res });
+    }, { times: 1 });
+  });
+  // Somebody else takes over the browser in another tab.
+  const tab = await context.newPage();
+  await tab.goto("/openapi");
+  const takeOver = async (who) => {
+    equal((await context.request.post("/auth/login", { form: { username: who.name, password: who.password }, headers: { Accept: "application/json" } })).status(), 200);
+    await tab.evaluate((user) => new BroadcastChannel("davit-session").postMessage({ what: "in", user }), who.name);
+    await menu(who).waitFor();
+  };
+
+  await page.getByRole("row").filter({ hasText: "f0.txt" }).waitFor();
+  await page.keyboard.press("Control+a");
+  const trashed = held("/api/files/trash");
+  await page.keyboard.press("Delete");
+  const goOn = await trashed;
+  await takeOver(ben);
+  goOn();
+  await page.getByRole("row").filter({ hasText: "f29.txt" }).waitFor();
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 300))); // what must not come
+  const asked = requests.filter((r) => r.path === "/api/files/trash").length;
+  const left = (await must(ben, "GET", `/api/files/browse?path=/${id}&itemsPerPage=100`)).items.filter((f) => f.status.type === "FILE").length;
+  equal([asked, left], [1, 22], "deleting asked again in the session of somebody else");
+  equal(await page.locator(".toasts").innerText(), "", "and told that person");
+
+  // A password that is made late is nobody's to see.
+  await takeOver(ann);
+  await page.goto("/#/account/tokens");
+  await page.getByRole("button", { name: "New token" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("textbox", { name: "Title" }).fill("late");
+  const made = held("/api/davit/tokens");
+  await dialog.getByRole("button", { name: "Make the token" }).click();
+  const tell = await made;
+  await takeOver(ben);
+  tell();
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 300)));
+  equal(await dialog.count(), 0, "dialogs");
+});
+
+await scenario("addresses that somebody made up change nothing, and ask for nothing elsewhere", async ({ context, requests, expect }) => {
+  expect(/answer 4\d\d/);
+  const cara = await user("cara", { folders: ["Mine", "Other"] });
+  const [id, other] = [cara.folders.Mine, cara.folders.Other];
+  await must(cara, "PUT", davPath(`${other}/f.txt`), "of the other folder");
+  const don = await user("don", { folders: ["Offered"] });
+  await must(don, "POST", "/api/davit/invitations", { folderId: don.folders.Offered, users: [cara.name], permission: "READ" });
+  const page = await signIn(context, cara.name, cara.password);
+  const visit = visiting(page);
+  const up = "..%2F..%2F";
+  const harmless = [/^\/$/, /^\/assets\//, /^\/auth\/refresh\/web$/, /^\/favicon/];
+  for (const place of [
+    `view/${id}/..%2F${other}%2Ff.txt`, `view/${id}/..%2F${other}%2Fnew.txt?new=1`, `view/${id}/${up}api%2Fdavit%2Fme?new=1`, `view/..%2Fapi/x.txt?edit=1`, `view/../x`, `view/${id}/%2e%2e/x.md`,
+    "files/..", `files/..%2F..`, `files/${id}/..%2F..?search=x`, "folders/..", "folders/../history", "folders/.", "mount/..", "invitations", "deleted", `mount/${id}?on=windows`, `folders/${id}?delete=1`,
+    "account/tokens?make=1", "account/password", "admin/users/..", "projects/..", "projects/../groups",
+  ]) {
+    const before = requests.length;
+    await visit(`#/${place}`);
+    for (const r of requests.slice(before)) {
+      const reads = r.method === "GET" || r.method === "HEAD" || r.path === "/api/files/search" || r.path === "/auth/refresh/web";
+      check(reads, `${place} asks ${r.method} ${r.path}`);
+      check(harmless.some((h) => h.test(r.path)) || !r.path.startsWith(`/dav/${other}`) && !/^\/(api\/?|api\/davit\/?|dav\/?)(\?|$)/.test(r.path), `${place} reads ${r.path}`);
+    }
+    await unharmed(page, place);
+  }
+  equal((await api(cara, "GET", davPath(`${other}/new.txt`))).status, 404);
+  equal((await must(cara, "GET", "/api/davit/invitations")).received.length, 1);
+});

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
 import { bytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { cameFrom, go, route } from "../route.ts";
+import { cameFrom, go, href, route } from "../route.ts";
 import { t } from "../text.ts";
 import { Button, IconButton } from "../ui/button.tsx";
 import { Alert, Loaded, toastError } from "../ui/feedback.tsx";
@@ -23,6 +23,9 @@ import { Unknown } from "./unknown.tsx";
 export default function Preview({ args }: ViewProps) {
   const [folder = "", ...rest] = args;
   const steps = rest.flatMap((s) => s.split("/")).filter((s) => s !== "");
+  if ([folder, ...steps].some((s) => s === "." || s === "..")) { // no address names these, see api.ts
+    return <Page title={t("app.nowhere")}><p><a href={href([])}>{t("app.toFolders")}</a></p></Page>;
+  }
   return <Viewer key={JSON.stringify([folder, ...steps])} place={{ folder, steps }} />;
 }
 
@@ -101,7 +104,7 @@ function Content({ place, file }: { place: Place; file: File }) {
         <TextView
           place={place}
           size={size}
-          formatted={{ label: t("preview.text.rendered"), show: (text) => <Later load={async () => (await import("./markdown.tsx")).Markdown} props={{ place, text }} /> }}
+          formatted={{ label: t("preview.text.rendered"), most: 256 << 10, show: (text) => <Later load={async () => (await import("./markdown.tsx")).Markdown} props={{ place, text }} /> }}
         />
       );
     case "table":
@@ -119,8 +122,8 @@ function PrettyJSON({ place, text }: { place: Place; text: string }) {
   const better = pretty(text);
   return (
     <>
-      {better === undefined && <Alert>{t("preview.json.invalid")}</Alert>}
-      <Code label={t("preview.text.label", { name: visible(nameOf(place)) })} filename={nameOf(place)} text={better ?? text} />
+      {"why" in better && <Alert>{t(`preview.json.${better.why}`)}</Alert>}
+      <Code label={t("preview.text.label", { name: visible(nameOf(place)) })} filename={nameOf(place)} text={"text" in better ? better.text : text} />
     </>
   );
 }

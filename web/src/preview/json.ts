@@ -1,12 +1,15 @@
 // JSON with lines and indents. It works on the text, not on values: numbers of any length, the order of names and names
 // that come twice stay as they are.
 
-/** The text with one value a line; undefined if it is not JSON. */
-export function pretty(text: string): string | undefined {
+// Deeper, indents would take more room than the text, many times over.
+const deepest = 500;
+
+/** The text with one value a line, or why there is none: it is not JSON, or nested too deeply for indents. */
+export function pretty(text: string): { text: string } | { why: "invalid" | "deep" } {
   try {
     JSON.parse(text);
   } catch {
-    return undefined;
+    return { why: "invalid" };
   }
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
   const out: string[] = [];
@@ -17,7 +20,9 @@ export function pretty(text: string): string | undefined {
       out.push(token);
       const empty = tokens[i + 1] === "}" || tokens[i + 1] === "]";
       if (!empty) {
-        depth++;
+        if (++depth > deepest) {
+          return { why: "deep" };
+        }
         line();
       }
     } else if (token === "}" || token === "]") {
@@ -33,5 +38,5 @@ export function pretty(text: string): string | undefined {
       out.push(token === ":" ? ": " : token);
     }
   }
-  return out.join("") + "\n";
+  return { text: out.join("") + "\n" };
 }

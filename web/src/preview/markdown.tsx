@@ -4,10 +4,10 @@
 import DOMPurify from "dompurify";
 import MarkdownIt from "markdown-it";
 import { useEffect, useRef } from "preact/hooks";
-import { visible } from "../format.ts";
+import { bytes, visible } from "../format.ts";
 import { go } from "../route.ts";
 import { t } from "../text.ts";
-import { picture } from "./image.tsx";
+import { notWide, smallPicture } from "./image.tsx";
 import { kindOf } from "./kind.ts";
 import { nameOf, resolve, viewHref, type Place } from "./place.ts";
 
@@ -21,6 +21,9 @@ for (const rule of ["th_open", "td_open"]) {
     return self.renderToken(tokens, i, options);
   };
 }
+
+/** More pictures than this a document does not load. */
+const mostPictures = 200;
 
 const purify = DOMPurify();
 // A picture would be fetched as soon as its element is in the page: its address waits in another attribute.
@@ -48,8 +51,17 @@ export function Markdown({ place, text }: { place: Place; text: string }) {
     for (const a of made.querySelectorAll("a")) {
       follow(a, place);
     }
-    for (const img of made.querySelectorAll("img")) {
-      load(img, place, abort.signal, urls);
+    const fetches: (() => Promise<void>)[] = [];
+    for (const [i, img] of [...made.querySelectorAll("img")].entries()) {
+      load(img, place, abort.signal, urls, i < mostPictures ? fetches : undefined);
+    }
+    const next = async (): Promise<void> => {
+      for (let fetch = fetches.shift(); fetch && !abort.signal.aborted; fetch = fetches.shift()) {
+        await fetch();
+      }
+    };
+    for (let i = 0; i < 4; i++) {
+      void next();
     }
     headings(made);
     for (const table of made.querySelectorAll("table")) {
@@ -88,7 +100,12 @@ function headings(made: DocumentFragment): void {
 }
 
 function scrollTo(from: Element, fragment: string): void {
-  const wanted = decodeURIComponent(fragment).toLowerCase();
+  let wanted = fragment.toLowerCase();
+  try {
+    wanted = decodeURIComponent(fragment).toLowerCase();
+  } catch {
+    // a lone %
+  }
   const found = [...(from.closest(".markdown")?.querySelectorAll<HTMLElement>("[data-slug]") ?? [])].find((h) => h.dataset["slug"] === wanted);
   if (found) {
     found.tabIndex = -1;
@@ -127,7 +144,8 @@ function follow(a: HTMLAnchorElement, place: Place): void {
   a.removeAttribute("href");
 }
 
-function load(img: HTMLImageElement, place: Place, signal: AbortSignal, urls: string[]): void {
+// load has a picture wait among fetches, few of which go on at a time. Without them it is not loaded: there are too many.
+function load(img: HTMLImageElement, place: Place, signal: AbortSignal, urls: string[], fetches: (() => Promise<void>)[] | undefined): void {
   const src = img.getAttribute("data-src") ?? "";
   img.removeAttribute("data-src");
   const instead = (why: string) => {
@@ -136,33 +154,42 @@ function load(img: HTMLImageElement, place: Place, signal: AbortSignal, urls: st
     note.textContent = img.alt ? `${visible(img.alt)} (${why})` : why;
     img.replaceWith(note);
   };
-  if (/^data:image\/(png|jpeg|gif|webp);/i.test(src)) {
-    img.src = src;
-    return;
-  }
-  const inside = resolve(place, src);
-  if (!inside) {
+  const show = (blob: Blob | { bytes: number }) => {
+    if (!(blob instanceof Blob)) {
+      instead(t("preview.markdown.big", { size: bytes(blob.bytes) }));
+      return;
+    }
+    const url = URL.createObjectURL(blob);
+    urls.push(url);
+    img.src = url;
+  };
+  const inText = /^data:(image\/(?:png|jpeg|gif|webp));base64,(.*)$/is.exec(src);
+  const inside = inText ? undefined : resolve(place, src);
+  if (!inText && !inside) {
     instead(t("preview.markdown.remote", { from: visible(hostOf(src)) }));
     return;
   }
-  const kind = kindOf(nameOf(inside.place));
-  if (kind !== "image" && kind !== "svg") {
+  const kind = inside && kindOf(nameOf(inside.place));
+  if (inside && kind !== "image" && kind !== "svg") {
     instead(t("preview.markdown.missing"));
     return;
   }
-  picture(inside.place, signal).then(
-    (blob) => {
-      const url = URL.createObjectURL(blob);
-      urls.push(url);
-      img.src = url;
-    },
-    () => {
+  if (!fetches) {
+    instead(t("preview.markdown.many"));
+    return;
+  }
+  fetches.push(async () => {
+    try {
+      show(inside ? await smallPicture(inside.place, signal) : await notWide(bytesOf(inText!)));
+    } catch {
       if (!signal.aborted) {
         instead(t("preview.markdown.missing"));
       }
-    },
-  );
+    }
+  });
 }
+
+const bytesOf = ([, type = "", base64 = ""]: RegExpExecArray): Blob => new Blob([Uint8Array.from(atob(decodeURIComponent(base64)), (c) => c.charCodeAt(0))], { type });
 
 function hostOf(src: string): string {
   try {

@@ -99,20 +99,26 @@ export function PDFView({ place, size }: { place: Place; size: number }) {
   );
 }
 
+// What a file says of itself need not be true, and each page has its place in the list before it is looked at.
+const mostPages = 5000;
+
 const zooms = [0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 
 function Pages({ pdf, name }: { pdf: PDFDocumentProxy; name: string }) {
-  const n = pdf.numPages;
+  const n = Math.min(pdf.numPages, mostPages);
   const region = useRef<HTMLDivElement>(null);
   const [first, setFirst] = useState<{ width: number; height: number }>();
   const [room, setRoom] = useState(0);
   const [zoom, setZoom] = useState(0); // 0: as wide as there is room
   const [current, setCurrent] = useState(1);
   useEffect(() => {
-    void pdf.getPage(1).then((p) => {
-      const { width, height } = p.getViewport({ scale: 96 / 72 });
-      setFirst({ width, height });
-    });
+    pdf.getPage(1).then(
+      (p) => {
+        const { width, height } = p.getViewport({ scale: 96 / 72 });
+        setFirst({ width, height });
+      },
+      () => setFirst({ width: 794, height: 1123 }), // A4: its sheet says that it can't be drawn
+    );
     const watch = new ResizeObserver(() => setRoom(region.current?.clientWidth ?? 0));
     watch.observe(region.current!);
     return () => watch.disconnect();
@@ -160,6 +166,7 @@ function Pages({ pdf, name }: { pdf: PDFDocumentProxy; name: string }) {
         <button type="button" class="button quiet" aria-pressed={zoom === 0} onClick={() => setZoom(0)}>{t("preview.pdf.width")}</button>
         <Find pdf={pdf} region={region} to={to} current={current} />
       </div>
+      {pdf.numPages > n && <Alert kind="warning">{t("preview.pdf.many", { n })}</Alert>}
       <p class="unseen" role="status">{t("preview.pdf.status", { at: current, n })}</p>
       <div class="preview-pdf" ref={region} role="region" aria-label={t("preview.pdf.label", { name: visible(name) })} tabIndex={0} data-keys onScroll={scrolled}>
         {scale > 0 && Array.from({ length: n }, (_, i) => <PageOf key={i} pdf={pdf} number={i + 1} scale={scale} usual={first!} region={region} to={to} />)}
@@ -281,8 +288,9 @@ function Find({ pdf, region, to, current }: { pdf: PDFDocumentProxy; region: { c
       return;
     }
     const from = last.current.words === wanted ? last.current.page : current - 1;
-    for (let i = 0; i < pdf.numPages; i++) {
-      const number = ((from + i) % pdf.numPages) + 1;
+    const n = Math.min(pdf.numPages, mostPages);
+    for (let i = 0; i < n; i++) {
+      const number = ((from + i) % n) + 1;
       const content = await (await pdf.getPage(number)).getTextContent();
       if (mine !== run.current) {
         return;

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { count, visible } from "../format.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
+import { Alert } from "../ui/feedback.tsx";
 import { extension } from "./kind.ts";
 import { nameOf, type Place } from "./place.ts";
 
@@ -56,19 +57,23 @@ function separatorOf(text: string, name: string): string {
   return [",", ";", "\t", "|"].reduce((best, s) => (first.split(s).length > first.split(best).length ? s : best));
 }
 
-const step = 500;
+// A table is drawn whole: what is wide gets fewer rows at a time.
+const most = 200;
+const step = (columns: number): number => Math.max(20, Math.min(500, Math.floor(20_000 / Math.max(1, columns))));
 
 // lines keeps the line breaks of a cell, and nothing else that is not seen.
 const lines = (cell: string): string => cell.split(/\r\n|\r|\n/).map(visible).join("\n");
 
 export function CSV({ place, text }: { place: Place; text: string }) {
   const [rows] = useState(() => parse(text, separatorOf(text, nameOf(place))));
-  const [shown, setShown] = useState(step);
   const [head = [], ...body] = rows;
-  const columns = Math.min(200, rows.reduce((most, r) => Math.max(most, r.length), 0));
+  const [all] = useState(() => rows.reduce((n, r) => Math.max(n, r.length), 0));
+  const columns = Math.min(most, all);
+  const [shown, setShown] = useState(() => step(columns));
   const width = Array.from({ length: columns }, (_, i) => i);
   return (
     <>
+      {all > most && <Alert kind="warning">{t("preview.table.columns", { most, n: all })}</Alert>}
       <div class="preview-table" role="region" aria-label={t("preview.table.label", { name: visible(nameOf(place)) })} tabIndex={0} data-keys>
         <table>
           <thead>
@@ -89,7 +94,7 @@ export function CSV({ place, text }: { place: Place; text: string }) {
       </div>
       <div class="toolbar" role="status">
         <span>{shown < body.length ? t("preview.table.part", { there: count(shown), n: body.length }) : t("preview.table.rows", { n: body.length })}</span>
-        {shown < body.length && <Button onClick={() => setShown(shown + step)}>{t("preview.text.more")}</Button>}
+        {shown < body.length && <Button onClick={() => setShown(shown + step(columns))}>{t("preview.text.more")}</Button>}
       </div>
     </>
   );

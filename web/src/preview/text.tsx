@@ -47,7 +47,7 @@ type TextProps = {
   place: Place;
   size: number;
   /** What to do with a whole text in place of showing its source, and the words of the switch between both. */
-  formatted?: { label: string; show: (text: string) => ComponentChildren };
+  formatted?: { label: string; /** Up to so many bytes, if less than a portion. */ most?: number; show: (text: string) => ComponentChildren };
 };
 
 /** A file as text, or as what formatted makes of it. */
@@ -60,7 +60,8 @@ function TextOf({ place, start, formatted }: { place: Place; start: Start; forma
   const [reader] = useState(() => new Reader(start.bytes));
   const [begun] = useState(() => reader.read(start.bytes, start.bytes.length >= start.size));
   const [anyway, setAnyway] = useState(false);
-  const whole = start.bytes.length >= start.size;
+  const most = formatted?.most ?? portion;
+  const whole = start.bytes.length >= start.size && start.size <= most;
   const [source, setSource] = useState(!(formatted && whole));
   if (reader.binary && !anyway) {
     return (
@@ -75,7 +76,7 @@ function TextOf({ place, start, formatted }: { place: Place; start: Start; forma
   return (
     <>
       <FormatNotice format={reader} />
-      {formatted && !whole && <Alert>{t("preview.text.tooBig", { size: bytes(portion) })}</Alert>}
+      {formatted && !whole && <Alert>{t("preview.text.tooBig", { size: bytes(most) })}</Alert>}
       {formatted && whole && (
         <div class="toolbar">
           <Button aria-pressed={!source} onClick={() => setSource(false)}>{formatted.label}</Button>

@@ -48,19 +48,24 @@ export const preview = {
     actual: "100 %",
     size: "{width} × {height} pixels",
     big: "This picture has {size}. The browser may become slow when it shows it.",
+    wide: "This picture has {width} × {height} pixels. The browser may run out of memory when it shows it.",
     anyway: "Show it anyway",
     broken: "The browser can't read this picture. It may be damaged, or of another type than its name says.",
   },
   markdown: {
     remote: "picture of {from}, not loaded",
     missing: "this picture is not in the folder",
+    big: "picture of {size}, not loaded",
+    many: "picture not loaded: there are too many in this document",
   },
   json: {
     invalid: "This is not valid JSON, so it is shown as it is.",
+    deep: "This is nested too deeply to be shown with indents, so it is shown as it is.",
   },
   table: {
     label: "Table {name}, scrollable",
     rows: { one: "{n} row", other: "{n} rows" },
+    columns: { one: "Only the first {most} of {n} column are shown. Download the file to see the others.", other: "Only the first {most} of {n} columns are shown. Download the file to see the others." },
     part: { one: "Shown: {there} of {n} row", other: "Shown: {there} of {n} rows" },
   },
   pdf: {
@@ -74,6 +79,7 @@ export const preview = {
     inside: "To another place in this document",
     found: "Found on page {at}",
     notFound: "Not found",
+    many: "This document says that it has more than {n} pages. Download it to see the others.",
     locked: "This document is locked",
     password: "Password of the document",
     wrong: "The document does not open with this password.",

@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-BDO4XC3I.js";import{$ as n}from"./chunk-GBR7JBTI.js";function o({text:e,class:a}){return t("bdi",{class:a?`name ${a}`:"name",children:n(e).map((s,c)=>s.code?t("span",{class:"codepoint",children:s.text},c):s.text)})}export{o as a};
