@@ -250,7 +250,8 @@ func (l *ledger) creditOnce(counts uint64, u store.Usage) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.counts == counts {
-		l.add("", minus(store.Usage{}, u))
+		// A count that runs has begun after the directory left, or is spoiled: to it this is no change.
+		l.used, l.changed = minus(l.used, u), true
 		l.workspace.add(-u.Bytes)
 	}
 }

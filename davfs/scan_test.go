@@ -56,3 +56,37 @@ func TestScanAskedOnce(t *testing.T) {
 		t.Errorf("a scan is still wanted: %+v, %v", now, err)
 	}
 }
+
+// A collection that left before a count began is not taken off what that counts, when its room is given back (D10).
+func TestQUO2_CountAfterRemoval(t *testing.T) {
+	w := newWorld(t, Options{})
+	row := w.folder(t, 0, 0)
+	ctx := t.Context()
+	tree := w.tree(t, row)
+	for _, dir := range []string{"gone", "kept"} {
+		if _, err := tree.Mkdir(ctx, dir, Claim{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := put(ctx, tree, dir+"/file", strings.Repeat("x", 100)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := tree.f
+	trashed, err := f.fs.Trash("gone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As countBeside does, which has looked at the root now.
+	count := &recount{visited: map[string]bool{"": true}}
+	f.ledger.mu.Lock()
+	f.ledger.recount = count
+	f.ledger.mu.Unlock()
+	f.discard(trashed)
+	f.ledger.mu.Lock()
+	f.ledger.recount = nil
+	f.ledger.mu.Unlock()
+	if count.extra != (store.Usage{}) {
+		t.Errorf("the count adds %+v to what it found", count.extra)
+	}
+	w.wantUsage(t, row)
+}

@@ -243,6 +243,11 @@ func (x *transfer) copy(ctx context.Context, shallow bool) (created bool, err er
 	}
 	defer x.dst.f.end()
 	made, err := x.build(ctx, src, old, exists, shallow)
+	for try := 1; errors.Is(err, errReplaced) && try < listTries; try++ { // what takes the old one's place is copied
+		if src, old, exists, err = x.look(false); err == nil {
+			made, err = x.build(ctx, src, old, exists, shallow)
+		}
+	}
 	if err != nil {
 		return false, err
 	}
