@@ -285,9 +285,12 @@ func TestPAR2_Refusals(t *testing.T) {
 			}
 		})
 	}
-	if a := ann.tus("POST", uploadsPath, "", "Upload-Length: 1001", in("a")); !strings.Contains(a.body, "missing") ||
-		!strings.Contains(a.body, `"data":{"limit":"folder-bytes","max":1000,"used":0,"reserved":0,"needed":1001,"missing":1}`) {
+	if a := ann.tus("POST", uploadsPath, "", "Upload-Length: 1001", in("a")); !strings.Contains(a.body, "missing") {
 		t.Errorf("507 does not say what is missing: %s", a.body)
+	}
+	empty := "Upload-Metadata: " + meta("folder", ann.limited("empty", 1000, 1), "path", "a")
+	if a := ann.tus("POST", uploadsPath, "", "Upload-Length: 1001", empty); !strings.Contains(a.body, `"data":{"limit":"folder-bytes","max":1000,"used":0,"reserved":0,"needed":1001,"missing":1}`) {
+		t.Errorf("507 does not tell programs what is missing: %s", a.body)
 	}
 	if a := ann.tus("POST", uploadsPath, "", "Upload-Length: 1", "Upload-Metadata: "+meta("folder", small, "path", "two")); !strings.Contains(a.body, `"limit":"folder-files"`) {
 		t.Errorf("507 does not say that the limit is one of files: %s", a.body)

@@ -170,7 +170,7 @@ async function pictures(s) {
     const file = path.join(dir, `${area}-${s.name.replace(/[^a-z0-9]+/gi, "-").slice(0, 80)}${text === "" ? "" : "-" + text.length}.png`);
     try {
       await mkdir(dir, { recursive: true });
-      await p.screenshot({ path: file, fullPage: true, timeout: 5000 });
+      await p.screenshot({ path: file, fullPage: true, timeout: 30_000 });
       text += `\nthe page ${p.url()}: ${file}`;
     } catch (e) {
       text += `\nno picture of ${p.url()}: ${e.message.split("\n")[0]}`;
