@@ -10,7 +10,6 @@ import { setTheme, theme, type Theme } from "./theme.ts";
 import { Dialogs } from "./ui/dialog.tsx";
 import { Failure, Spinner, toastError, Toasts } from "./ui/feedback.tsx";
 import { Icon, type IconName } from "./ui/icon.tsx";
-import { Name } from "./ui/name.tsx";
 import { MenuButton, OpenMenu } from "./ui/menu.tsx";
 import { visible } from "./format.ts";
 import { Uploads } from "./uploads/start.tsx";
@@ -102,7 +101,7 @@ function UserMenu() {
         { label: t("nav.signOut"), icon: "signout", separated: true, run: () => { signOut().catch(toastError); } },
       ]}
     >
-      <Name text={me.value?.name ?? ""} />
+      <bdi class="name">{name}</bdi>{/* as in the label, so that both say the same */}
     </MenuButton>
   );
 }
