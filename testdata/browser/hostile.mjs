@@ -1,4 +1,5 @@
 // Names and files that somebody made to do harm, in every place of the page that shows them.
+import { deflateSync } from "node:zlib";
 import { api, check, checkAxe, davit, davPath, equal, eventually, folder, must, scenario, server, shot, signIn, user } from "./harness.mjs";
 
 const tag = (n) => `<img src=x onerror=pwned(${n})>`;
@@ -255,4 +256,66 @@ await scenario("addresses that somebody made up change nothing, and ask for noth
   }
   equal((await api(cara, "GET", davPath(`${other}/new.txt`))).status, 404);
   equal((await must(cara, "GET", "/api/davit/invitations")).received.length, 1);
+});
+
+// A picture of so many pixels, in few bytes.
+function bomb(width, height) {
+  const table = Array.from({ length: 256 }, (_, n) => {
+    for (let k = 0; k < 8; k++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1;
+    return n >>> 0;
+  });
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    sum.writeUInt32BE((body.reduce((c, v) => table[(c ^ v) & 255] ^ (c >>> 8), 0xffffffff) ^ 0xffffffff) >>> 0);
+    return Buffer.concat([length, body, sum]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width, 0);
+  head.writeUInt32BE(height, 4);
+  head.set([1, 0, 0, 0, 0], 8);
+  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", head), chunk("IDAT", deflateSync(Buffer.alloc((1 + width / 8) * height))), chunk("IEND", Buffer.alloc(0))]);
+}
+
+// A document of one page that says that it has count of them, with a script and a link to one.
+function pdf(count) {
+  const objects = [
+    "<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(app.alert\\(1\\);)>>>>", `<</Type/Pages/Kids[3 0 R]/Count ${count}>>`,
+    "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Annots[<</Type/Annot/Subtype/Link/Rect[0 0 99 99]/A<</S/URI/URI(javascript:wasPwned=1)>>>>]>>",
+  ];
+  let text = "%PDF-1.4\n";
+  const at = objects.map((o, i) => {
+    const from = text.length;
+    text += `${i + 1} 0 obj${o}endobj\n`;
+    return from;
+  });
+  const table = text.length;
+  return `${text}xref\n0 4\n0000000000 65535 f \n${at.map((a) => `${String(a).padStart(10, "0")} 00000 n \n`).join("")}trailer<</Size 4/Root 1 0 R>>\nstartxref\n${table}\n%%EOF`;
+}
+
+await scenario("files made to choke a browser", async ({ context, requests }) => {
+  const dee = await user("dee", { folders: ["Heavy"] });
+  const id = dee.folders.Heavy;
+  const page = await signIn(context, dee.name, dee.password);
+  await must(dee, "PUT", davPath(`${id}/bomb.png`), bomb(30000, 30000));
+  const files = {
+    "bomb.png": [null, () => page.getByText("30,000 × 30,000 pixels")],
+    "deep.json": ["[".repeat(100_000) + "]".repeat(100_000), () => page.getByText("nested too deeply")],
+    "brackets.md": ["![".repeat(1 << 19), () => page.getByText("it is shown as plain text")],
+    "quotes.md": [">".repeat(10_000) + " end", () => page.getByRole("button", { name: "Source" })],
+    "pictures.md": ["![p](bomb.png)\n\n".repeat(2000), () => page.getByText("too many in this document").first()],
+    "wide.csv": [Array.from({ length: 10 }, (_, r) => Array.from({ length: 10_000 }, (_, c) => `r${r}c${c}`).join(",")).join("\n"), () => page.getByText("Only the first 200 of 10,000 columns")],
+    "pages.pdf": [pdf(3_000_000), () => page.getByRole("group", { name: "Page 1 of 1" })],
+    "line.txt": ["x".repeat(20 << 20), () => page.getByText("Shown: 1 MiB of 20 MiB")],
+  };
+  for (const [name, [body, seen]] of Object.entries(files)) {
+    if (body !== null) await must(dee, "PUT", davPath(`${id}/${name}`), body);
+    await page.goto("about:blank");
+    await page.goto(`/#/view/${id}/${name}`);
+    await seen().waitFor();
+    await page.getByRole("button", { name: "Download" }).first().click({ trial: true }); // it answers
+    await unharmed(page, name);
+  }
+  check(requests.filter((r) => r.path.endsWith("/bomb.png") && r.type === "fetch").length <= 201, "all pictures of a document were asked for");
 });
