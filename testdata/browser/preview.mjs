@@ -215,7 +215,7 @@ await scenario("Markdown is a document and nothing else", async ({ context, requ
     "[js](javascript:window.pwned=1) [js2](JaVaScRiPt:window.pwned=1) [js3](java&#115;cript:window.pwned=1) [js4](<java\tscript:window.pwned=1>) [data](data:text/html,<script>window.pwned=1</script>) [vb](vbscript:msgbox)", "",
     "<a href=\"javascript:window.pwned=1\">raw</a> <style>body{display:none}</style> <base href=\"https://evil.invalid/\"> <meta http-equiv=refresh content=\"0;url=https://evil.invalid\">", "",
     "![x](x\"onerror=\"window.pwned=1) [x](https://a.invalid/\"onclick=\"window.pwned=1)", "", "<math><mtext><table><mglyph><style><img src=x onerror=window.pwned=1>", "",
-    "```html", "<script>window.pwned=1</script>", "```", "", "| a | b |", "|:--|--:|", "| 1 | 2 |", "", "[api](/api/davit/me) ![api](/auth/logout/web)", "", "## A part", "", "The end.",
+    "```html", "<script>window.pwned=1</script>", "```", "", "| a | b |", "|:--|--:|", "| 1 | 2 |", "", "[api](/api/davit/me) ![api](/auth/logout/web)", "", "- [x] written", "- [ ] sent", "- \\[x] no task", "", "## A part", "", "The end.",
   ].join("\n"));
   const page = await signIn(context, ann.name, ann.password, view(id, "README.md"));
   const doc = page.getByRole("article", { name: "README.md" });
@@ -224,7 +224,7 @@ await scenario("Markdown is a document and nothing else", async ({ context, requ
   await doc.getByText("far (picture of tracker.invalid, not loaded)").waitFor();
   await doc.getByText("nowhere (this picture is not in the folder)").waitFor();
   await nothingRan(page);
-  equal(await doc.evaluate((el) => [...el.querySelectorAll("script, iframe, style, base, meta, svg, math, object, embed, form, input")].length), 0, "elements");
+  equal(await doc.evaluate((el) => [...el.querySelectorAll("script, iframe, style, base, meta, svg, math, object, embed, form, input:not([type=checkbox][disabled])")].length), 0, "elements");
   equal(await doc.evaluate((el) => [...el.querySelectorAll("*")].flatMap((e) => [...e.attributes].map((a) => a.name)).filter((n) => n.startsWith("on") || n === "style")), [], "attributes");
   const links = await doc.evaluate((el) => [...el.querySelectorAll("a[href]")].map((a) => [a.getAttribute("href"), a.target, a.rel]));
   for (const [href, target, rel] of links) {
@@ -232,6 +232,8 @@ await scenario("Markdown is a document and nothing else", async ({ context, requ
     check(/^https:\/\//.test(href) && target === "_blank" && rel === "noopener noreferrer", `a link to ${href} with ${target} ${rel}`);
   }
   check(!requests.some((r) => r.path.startsWith("/auth/logout")), "a picture has signed out");
+  equal(await doc.getByRole("checkbox").evaluateAll((all) => all.map((c) => [c.ariaLabel, c.checked, c.parentElement.textContent.trim()])), [["done", true, "written"], ["not done", false, "sent"]], "tasks");
+  await doc.getByText("[x] no task").waitFor();
   await checkAxe(page);
   await shot(page, "markdown");
   await page.getByRole("button", { name: "Source" }).click();
@@ -262,6 +264,39 @@ await scenario("tables and JSON", async ({ context }) => {
   await page.goto(view(id, "c.json"));
   await page.getByText("This is not valid JSON").waitFor();
   await checkAxe(page);
+
+  // A notebook: its cells, and of their outputs what does not run.
+  const picture = png(40, 20, [10, 160, 60]).toString("base64");
+  await put(ann, id, "d.ipynb", JSON.stringify({
+    nbformat: 4, nbformat_minor: 5, metadata: { language_info: { name: "python" } },
+    cells: [
+      { cell_type: "markdown", source: ["# Growth\n", "see <img src=x onerror='window.pwned=1'> *below*"] },
+      { cell_type: "code", execution_count: 7, source: "df.head()", outputs: [
+        { output_type: "execute_result", data: { "text/html": "<script>window.pwned=1</script>", "text/plain": ["a  b\n", "1  2"] } },
+        { output_type: "display_data", data: { "image/png": picture, "text/plain": "<Figure>" } }, { output_type: "display_data", data: { "text/html": "<img src=x onerror='window.pwned=1'>" } },
+        { output_type: "error", ename: "E", evalue: "v", traceback: ["\u001b[31mE\u001b[0m: v"] }, { output_type: "stream", text: 5 }, null,
+      ] },
+      null, "no cell", { cell_type: "code", source: { a: 1 }, outputs: "none" },
+    ],
+  }));
+  await put(ann, id, "e.ipynb", `{"cells": `);
+  await page.goto(view(id, "d.ipynb"));
+  const book = page.getByRole("article", { name: "Notebook d.ipynb" });
+  await book.getByRole("heading", { name: "Growth" }).waitFor();
+  await book.getByText("[7]").waitFor();
+  equal(await book.getByRole("group", { name: "Code, cell 2" }).textContent(), "df.head()");
+  equal(await book.getByRole("group", { name: "Output of cell 2" }).first().textContent(), "a  b\n1  2");
+  equal(await book.getByRole("group", { name: "Error in cell 2" }).textContent(), "E: v");
+  await eventually("the picture of the notebook", () => book.getByRole("img", { name: "Picture in the output of cell 2" }).evaluate((img) => img.naturalWidth === 40));
+  await book.getByText("which is not run here").first().waitFor();
+  await nothingRan(page);
+  await checkAxe(page);
+  await shot(page, "notebook");
+  await page.getByRole("button", { name: "Source" }).click();
+  await page.getByRole("textbox", { name: "Content of d.ipynb" }).getByText("execution_count").waitFor();
+  await page.goto(view(id, "e.ipynb"));
+  await page.getByText("This is not a notebook that the page can read").waitFor();
+  await page.getByRole("textbox", { name: "Content of e.ipynb" }).waitFor();
 });
 
 // A PDF file with that many pages, a link and a script that must not run.

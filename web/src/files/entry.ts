@@ -32,7 +32,7 @@ export const stepsOf = (path: string): string[] => (path === "" ? [] : path.spli
 /** Whether path is dir or below it. */
 export const isBelow = (path: string, dir: string): boolean => dir === "" || path === dir || path.startsWith(dir + "/");
 
-export type Kind = "directory" | "image" | "video" | "audio" | "document" | "archive" | "text" | "code" | "file";
+export type Kind = "directory" | "image" | "video" | "audio" | "document" | "archive" | "text" | "notebook" | "code" | "file";
 
 const kinds: { [kind in Kind]?: string } = {
   image: "apng avif bmp gif heic heif ico jpeg jpg png svg tif tiff webp",
@@ -41,7 +41,8 @@ const kinds: { [kind in Kind]?: string } = {
   document: "doc docx epub odg odp ods odt pdf ppt pptx ps rtf xls xlsx",
   archive: "7z bz2 gz iso jar rar tar tgz txz xz zip zst",
   text: "csv ini log markdown md nfo rst tex text toml tsv txt yaml yml",
-  code: "bash c cc cpp cs css go h hpp htm html ipynb java jl js json jsx kt lua m mjs php pl proto py r rb rs sh sql swift ts tsx vue xml",
+  notebook: "ipynb",
+  code: "bash c cc cpp cs css go h hpp htm html java jl js json jsx kt lua m mjs php pl proto py r rb rs sh sql swift ts tsx vue xml",
 };
 const byExtension = new Map<string, Kind>();
 for (const [kind, list] of Object.entries(kinds)) {
@@ -51,7 +52,7 @@ for (const [kind, list] of Object.entries(kinds)) {
 }
 
 const icons: { [kind in Kind]: IconName } = {
-  directory: "folder", image: "image", video: "video", audio: "music", document: "text", archive: "archive", text: "text", code: "code", file: "file",
+  directory: "folder", image: "image", video: "video", audio: "music", document: "text", archive: "archive", text: "text", notebook: "text", code: "code", file: "file",
 };
 
 /** What follows the last dot of a name, in lower case; "" if the name begins with its only dot. */

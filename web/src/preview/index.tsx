@@ -43,7 +43,7 @@ function Viewer({ place }: { place: Place }) {
     }
   }, [file.value]);
   const size = file.value?.status.sizeInBytes ?? 0;
-  const editable = file.value?.permissions.myself.some((p) => p === "EDIT" || p === "ADMIN") === true && size <= portion && ["text", "markdown", "table", "svg"].includes(kindOf(name));
+  const editable = file.value?.permissions.myself.some((p) => p === "EDIT" || p === "ADMIN") === true && size <= portion && ["text", "markdown", "notebook", "table", "svg"].includes(kindOf(name));
   const [began] = useState(fresh); // the file is made while it is edited
   const editing = began ? fresh || query.has("edit") : query.has("edit") && editable;
   const content = editing ? (
@@ -107,6 +107,8 @@ function Content({ place, file }: { place: Place; file: File }) {
           formatted={{ label: t("preview.text.rendered"), most: 256 << 10, show: (text) => <Later load={async () => (await import("./markdown.tsx")).Markdown} props={{ place, text }} /> }}
         />
       );
+    case "notebook":
+      return <Later load={async () => (await import("./notebook.tsx")).NotebookView} props={{ place, size }} />;
     case "table":
       return <TextView place={place} size={size} formatted={{ label: t("preview.text.table"), show: (text) => <CSV place={place} text={text} /> }} />;
     default:

@@ -1,6 +1,6 @@
 // What a file is shown as. The name decides, for the server's types are made from it as well; what has no known name is
 // looked into.
-export type Kind = "image" | "svg" | "audio" | "video" | "pdf" | "markdown" | "table" | "text" | "unknown";
+export type Kind = "image" | "svg" | "audio" | "video" | "pdf" | "markdown" | "notebook" | "table" | "text" | "unknown";
 
 const kinds: { [kind in Exclude<Kind, "text">]: string } = {
   image: "apng avif bmp gif ico jfif jpe jpeg jpg png webp",
@@ -9,6 +9,7 @@ const kinds: { [kind in Exclude<Kind, "text">]: string } = {
   video: "m4v mkv mov mp4 ogv webm",
   pdf: "pdf",
   markdown: "markdown md mdown mkd",
+  notebook: "ipynb",
   table: "csv tsv",
   // Known to be none of these: their first bytes need not be fetched.
   unknown: "7z a avi bin bz2 class deb dll dmg doc docx dylib ear exe gz heic iso jar key lz4 lzma msi numbers o odp ods odt otf pages pkg ppt pptx pyc rar rpm so tar tbz tgz tif tiff ttf war wasm wmv woff woff2 xls xlsx xz zip zst",

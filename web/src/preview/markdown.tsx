@@ -22,6 +22,19 @@ for (const rule of ["th_open", "td_open"]) {
   };
 }
 
+// Tasks in lists, as forges have them: "- [x] done". The mark is looked for in what was written, where \[ is none.
+markdown.core.ruler.after("inline", "tasks", ({ tokens }) => {
+  for (const [i, token] of tokens.entries()) {
+    const item = tokens[i - 2];
+    const mark = token.type === "inline" && tokens[i - 1]!.type === "paragraph_open" && item?.type === "list_item_open" && /^\[([ xX])\]\s/.exec(token.content);
+    const first = token.children?.[0];
+    if (mark && first?.type === "text" && first.content.startsWith(mark[0].slice(0, 3))) {
+      first.content = first.content.slice(3);
+      item.attrJoin("class", mark[1] === " " ? "task" : "task done");
+    }
+  }
+});
+
 /** More pictures than this a document does not load. */
 const mostPictures = 200;
 
@@ -42,7 +55,8 @@ const allowed = {
   RETURN_DOM_FRAGMENT: true,
 } as const;
 
-export function Markdown({ place, text }: { place: Place; text: string }) {
+/** A text as a document; label is its name if that of the file is not. */
+export function Markdown({ place, text, label }: { place: Place; text: string; label?: string }) {
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const abort = new AbortController();
@@ -73,6 +87,14 @@ export function Markdown({ place, text }: { place: Place; text: string }) {
       table.replaceWith(around);
       around.append(table);
     }
+    for (const item of made.querySelectorAll("li.task")) {
+      const box = document.createElement("input");
+      box.type = "checkbox";
+      box.disabled = true; // it is changed in the text
+      box.checked = item.classList.contains("done");
+      box.ariaLabel = t(box.checked ? "preview.markdown.done" : "preview.markdown.open");
+      (item.querySelector(":scope > p") ?? item).prepend(box);
+    }
     for (const pre of made.querySelectorAll("pre")) {
       pre.tabIndex = 0;
     }
@@ -82,7 +104,7 @@ export function Markdown({ place, text }: { place: Place; text: string }) {
       urls.forEach((u) => URL.revokeObjectURL(u));
     };
   }, [text]);
-  return <article ref={host} class="markdown" dir="auto" aria-label={visible(nameOf(place))} />;
+  return <article ref={host} class="markdown" dir="auto" aria-label={label ?? visible(nameOf(place))} />;
 }
 
 // headings get the names that links in the document use, as forges make them. The page's own heading is above all of them.
@@ -106,7 +128,7 @@ function scrollTo(from: Element, fragment: string): void {
   } catch {
     // a lone %
   }
-  const found = [...(from.closest(".markdown")?.querySelectorAll<HTMLElement>("[data-slug]") ?? [])].find((h) => h.dataset["slug"] === wanted);
+  const found = [...(from.closest(".notebook, .markdown:not(.notebook *)")?.querySelectorAll<HTMLElement>("[data-slug]") ?? [])].find((h) => h.dataset["slug"] === wanted);
   if (found) {
     found.tabIndex = -1;
     found.focus();

@@ -62,7 +62,7 @@ const most = 200;
 const step = (columns: number): number => Math.max(20, Math.min(500, Math.floor(20_000 / Math.max(1, columns))));
 
 // lines keeps the line breaks of a cell, and nothing else that is not seen.
-const lines = (cell: string): string => cell.split(/\r\n|\r|\n/).map(visible).join("\n");
+export const lines = (cell: string): string => cell.split(/\r\n|\r|\n/).map(visible).join("\n");
 
 export function CSV({ place, text }: { place: Place; text: string }) {
   const [rows] = useState(() => parse(text, separatorOf(text, nameOf(place))));

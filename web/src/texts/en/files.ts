@@ -46,6 +46,7 @@ export const files = {
     document: "{ext} document",
     archive: "{ext} archive",
     text: "{ext} text",
+    notebook: "Notebook",
     code: "{ext} source text",
     file: "{ext} file",
   },
