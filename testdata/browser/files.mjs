@@ -121,6 +121,7 @@ await scenario("is driven by the keyboard", async ({ context }) => {
   const picked = (want, what) => eventually(`${what}: ${want}`, async () => (await selected(page)).join() === want);
   const active = async () => page.locator(`[id="${await grid(page).getAttribute("aria-activedescendant")}"] .entry-link`).textContent();
 
+  equal([await active(), await grid(page).locator(".active").evaluate((el) => getComputedStyle(el).outlineStyle)], ["dir", "solid"], "where the focus is shown");
   await keys("ArrowDown");
   await picked("dir", "the first");
   await keys("End");

@@ -76,7 +76,9 @@ export function Grid(p: Props) {
   const [height, setHeight] = useState(600);
   const typed = useRef({ text: "", at: 0 });
   const indexOf = useMemo(() => new Map(p.entries.map((e, i) => [e.path, i])), [p.entries]);
-  const active = indexOf.get(p.selection.active) ?? -1;
+  // Until keys or clicks have chosen a row the first one is active: it shows where the focus is, and the arrows begin there.
+  const chosen = indexOf.get(p.selection.active) ?? -1;
+  const active = chosen < 0 && p.entries.length > 0 ? 0 : chosen;
   p.handle.focus = () => grid.current?.focus({ preventScroll: true });
 
   useLayoutEffect(() => {
@@ -94,10 +96,10 @@ export function Grid(p: Props) {
   const headHeight = () => head.current?.offsetHeight ?? 0;
   useLayoutEffect(() => {
     const el = grid.current!;
-    if (active < 0) {
+    if (chosen < 0) {
       return;
     }
-    const top = active * rowHeight;
+    const top = chosen * rowHeight;
     const room = el.clientHeight - headHeight();
     if (top < el.scrollTop) {
       el.scrollTop = top;
@@ -155,9 +157,9 @@ export function Grid(p: Props) {
       return;
     }
     if (e.key === "ArrowDown") {
-      to(active + 1);
+      to(chosen + 1);
     } else if (e.key === "ArrowUp") {
-      to(active < 0 ? last : active - 1);
+      to(chosen < 0 ? last : chosen - 1);
     } else if (e.key === "PageDown") {
       to(active + page);
     } else if (e.key === "PageUp") {
@@ -173,10 +175,11 @@ export function Grid(p: Props) {
     } else if (command && e.key.toLowerCase() === "a") {
       p.onSelection({ picked: new Set(p.entries.map((x) => x.path)), anchor: p.entries[0]?.path ?? "", active: p.selection.active || (p.entries[0]?.path ?? "") });
     } else if (e.key === "ContextMenu" || (e.shiftKey && e.key === "F10")) {
-      const row = entry && document.getElementById(rowID(entry));
+      const of = chosen < 0 ? undefined : entry; // before, the menu is that of the directory
+      const row = of && document.getElementById(rowID(of));
       const box = (row ?? grid.current!).getBoundingClientRect();
-      if (entry && !p.selection.picked.has(entry.path)) {
-        select(entry.path, "only");
+      if (of && !p.selection.picked.has(of.path)) {
+        select(of.path, "only");
       }
       p.onMenu(box.left + 48, Math.min(box.bottom, innerHeight - 40));
     } else if (!command && e.key.length === 1 && !"/?".includes(e.key)) {
