@@ -4,10 +4,10 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { aborted, messageOf } from "../api.ts";
-import { onEnd } from "../session.ts";
+import { onEnd, sessionRound } from "../session.ts";
 import { t } from "../text.ts";
 import { Button, IconButton } from "./button.tsx";
-import { Alert } from "./feedback.tsx";
+import { Alert, toastError } from "./feedback.tsx";
 
 type Open = { id: number; show: (close: () => void) => VNode };
 const opened = signal<readonly Open[]>([]);
@@ -83,7 +83,10 @@ type FormProps = {
   danger?: boolean;
   wide?: boolean;
   disabled?: boolean;
-  /** Does it; an error stays in the dialog, and is shown. The dialog closes when it is done. */
+  /**
+   * Does it; an error stays in the dialog, and is shown. The dialog closes when it is done. Who closes it before takes
+   * nothing back: it goes on, and an error is told in a note.
+   */
   onSubmit: (form: FormData) => Promise<void> | void;
   onClose: () => void;
   children: ComponentChildren;
@@ -92,20 +95,33 @@ type FormProps = {
 /** A dialog that asks for something and does it. Its first field has the focus (autofocus). */
 export function FormDialog({ title, action, danger, wide, disabled, onSubmit, onClose, children }: FormProps) {
   const [busy, setBusy] = useState(false);
+  const [slow, setSlow] = useState(false);
   const [error, setError] = useState<unknown>();
   const id = useId();
+  const here = useRef(true);
+  useEffect(() => () => { here.current = false; }, []);
+  useEffect(() => {
+    setSlow(false);
+    const timer = busy ? setTimeout(() => setSlow(true), 600) : undefined;
+    return () => clearTimeout(timer);
+  }, [busy]);
   const submit = async (e: SubmitEvent) => {
     e.preventDefault();
     setBusy(true);
     setError(undefined);
+    const session = sessionRound();
     try {
       await onSubmit(new FormData(e.currentTarget as HTMLFormElement));
       onClose();
     } catch (e) {
-      if (!aborted(e)) {
-        setError(e);
+      if (here.current) {
+        if (!aborted(e)) {
+          setError(e);
+        }
+        setBusy(false);
+      } else if (session === sessionRound()) {
+        toastError(e); // nobody waited for it
       }
-      setBusy(false);
     }
   };
   return (
@@ -115,7 +131,7 @@ export function FormDialog({ title, action, danger, wide, disabled, onSubmit, on
       {...(wide && { wide })}
       footer={
         <>
-          <Button onClick={onClose}>{t("common.cancel")}</Button>
+          <Button onClick={onClose}>{t(slow ? "common.dontWait" : "common.cancel")}</Button>
           <Button type="submit" form={id} kind={danger ? "danger" : "primary"} busy={busy} disabled={disabled}>
             {action}
           </Button>
@@ -130,20 +146,38 @@ export function FormDialog({ title, action, danger, wide, disabled, onSubmit, on
   );
 }
 
-/** Asks before something is done that is hard to undo, and does it; resolves to whether it was done. */
+/**
+ * Asks before something is done that is hard to undo, and does it; resolves to whether it was done. Closed while it is
+ * being done, it resolves when that has ended.
+ */
 export function confirm(opts: { title: ComponentChildren; body: ComponentChildren; action: string; danger?: boolean; run?: () => Promise<void> }): Promise<boolean> {
   return new Promise((resolve) => {
+    let running = false;
+    let closed = false;
     openDialog((close) => (
       <FormDialog
         title={opts.title}
         action={opts.action}
         danger={opts.danger ?? false}
         onSubmit={async () => {
-          await opts.run?.();
-          resolve(true);
+          running = true;
+          try {
+            await opts.run?.();
+            resolve(true);
+          } catch (e) {
+            if (closed) {
+              resolve(false);
+            }
+            throw e;
+          } finally {
+            running = false;
+          }
         }}
         onClose={() => {
-          resolve(false); // after true it changes nothing
+          closed = true;
+          if (!running) {
+            resolve(false); // after true it changes nothing
+          }
           close();
         }}
       >

@@ -59,6 +59,7 @@ export const common = {
     copy: "Copy: {what}",
     create: "Create",
     dismiss: "Dismiss",
+    dontWait: "Don’t wait",
     hide: "Hide",
     hidePassword: "Hide: {what}",
     loading: "Loading …",
