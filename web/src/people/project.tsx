@@ -3,7 +3,7 @@ import { useContext, useState } from "preact/hooks";
 import { at, call, get, Problem, put } from "../api.ts";
 import { bytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
-import type { Group, Member, PageOf, Role } from "../model.ts";
+import { readAll, type Group, type Member, type Role } from "../model.ts";
 import { go, href } from "../route.ts";
 import { loadMe, me } from "../session.ts";
 import { rich, t } from "../text.ts";
@@ -188,11 +188,12 @@ function Groups({ project, manages }: { project: Project; manages: boolean }) {
 // The members of a group, taken in from those of the project.
 function GroupMembers({ project, group, manages, onClose }: { project: Project; group: Group; manages: boolean; onClose: () => void }) {
   const members = usePages<Member>(at`/api/davit/groups/${group.id}/members`, {});
-  const all = useLoad((signal) => get<PageOf<Member>>(at`/api/davit/projects/${project.id}/members`, { itemsPerPage: 1000 }, signal), [project.id]);
+  const all = useLoad((signal) => readAll<Member>(at`/api/davit/projects/${project.id}/members`, {}, signal), [project.id]);
+  const there = useLoad((signal) => readAll<Member>(at`/api/davit/groups/${group.id}/members`, {}, signal), [group.id]); // the table has a page of them
   const [chosen, setChosen] = useState("");
   const [busy, setBusy] = useState(false);
-  const inside = new Set(members.value?.items.map((m) => m.user));
-  const others = (all.value?.items ?? []).filter((m) => !inside.has(m.user));
+  const inside = new Set(there.value?.map((m) => m.user));
+  const others = (there.value && all.value ? all.value : []).filter((m) => !inside.has(m.user));
   const change = async (method: "PUT" | "DELETE", user: string) => {
     setBusy(true);
     try {
@@ -200,6 +201,7 @@ function GroupMembers({ project, group, manages, onClose }: { project: Project; 
       toast(rich(method === "PUT" ? "people.groups.taken_in" : "people.groups.taken_out", { name: <Name text={user} /> }));
       setChosen("");
       members.reload();
+      there.reload();
     } catch (e) {
       toastError(e);
     }
@@ -259,7 +261,7 @@ function Folders({ project, onLimits }: { project: Project; onLimits: (p: Projec
           <h2>{t("people.limits.title")}</h2>
           {admin && <Button icon="gauge" onClick={() => setProjectLimits(project, onLimits)}>{t("people.projects.limits")}</Button>}
         </div>
-        <LimitList limits={project.limits} effective={project.effectiveLimits} most={mostOf(project.usage, folders.value?.items)} />
+        <LimitList limits={project.limits} effective={project.effectiveLimits} most={mostOf(project.usage, folders.value)} />
         {!admin && <p class="quiet">{t("people.limits.byAdmins")}</p>}
       </section>
     </>

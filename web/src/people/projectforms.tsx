@@ -122,7 +122,7 @@ function SetProjectLimits({ project, onDone, onClose }: { project: Project; onDo
   const folders = useFoldersOf({ project: project.id });
   return (
     <LimitsDialog
-      title={rich("people.limits.of", { name: <Name text={project.title} /> })} limits={project.limits} most={mostOf(project.usage, folders.value?.items)}
+      title={rich("people.limits.of", { name: <Name text={project.title} /> })} limits={project.limits} most={mostOf(project.usage, folders.value)}
       save={async (limits) => onDone(await patch<Project>(path(project), { limits }))} onClose={onClose}
     />
   );

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { at, call, get, Problem } from "../api.ts";
 import { bytes, count, visible } from "../format.ts";
 import { useLoad, type Loading } from "../load.ts";
-import type { Folder, PageOf } from "../model.ts";
+import type { Folder } from "../model.ts";
 import { go, href } from "../route.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -94,7 +94,7 @@ function Folders({ user, onChange }: { user: User; onChange: (u?: User) => void 
           <h2>{t("people.limits.title")}</h2>
           <Button icon="gauge" onClick={() => setLimits(user, onChange)}>{t("people.users.limits")}</Button>
         </div>
-        <LimitList limits={user.limits} effective={user.effectiveLimits} most={mostOf(user.usage, folders.value?.items)} />
+        <LimitList limits={user.limits} effective={user.effectiveLimits} most={mostOf(user.usage, folders.value)} />
       </section>
       <section class="card section">
         <div class="section-head">
@@ -108,7 +108,7 @@ function Folders({ user, onChange }: { user: User; onChange: (u?: User) => void 
 }
 
 /** The largest folders of somebody, with the way to all of them. */
-export function FolderTable({ folders, all, none, open }: { folders: Loading<PageOf<Folder>>; all?: string; none: string; open?: (f: Folder) => string }) {
+export function FolderTable({ folders, all, none, open }: { folders: Loading<Folder[]>; all?: string; none: string; open?: (f: Folder) => string }) {
   const columns: Column<Folder>[] = [
     { id: "title", head: t("people.folders.name"), cell: (f) => (open ? <a href={open(f)}><Name text={f.title} /></a> : <Name text={f.title} />) },
     { id: "bytes", head: t("people.folders.bytes"), cell: (f) => <Usage used={f.usage.bytes} max={f.usage.maxBytes} unit="bytes" label={t("people.folders.bytesOf", { name: visible(f.title) })} /> },
@@ -117,13 +117,13 @@ export function FolderTable({ folders, all, none, open }: { folders: Loading<Pag
   ];
   return (
     <Loaded of={folders}>
-      {(page) =>
-        page.items.length === 0 ? (
+      {(found) =>
+        found.length === 0 ? (
           <p class="quiet">{none}</p>
         ) : (
           <>
-            <Table caption={t("people.folders.title")} columns={columns} rows={[...page.items].sort((a, b) => b.usage.bytes - a.usage.bytes).slice(0, shownFolders)} rowKey={(f) => f.id} />
-            {page.items.length > shownFolders && <p class="quiet">{t("people.folders.largest", { n: shownFolders })}</p>}
+            <Table caption={t("people.folders.title")} columns={columns} rows={[...found].sort((a, b) => b.usage.bytes - a.usage.bytes).slice(0, shownFolders)} rowKey={(f) => f.id} />
+            {found.length > shownFolders && <p class="quiet">{t("people.folders.largest", { n: shownFolders })}</p>}
             {all && <p><a href={all}>{t("people.folders.all")}</a></p>}
           </>
         )

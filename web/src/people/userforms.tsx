@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { at, call, get, messageOf, patch, post, Problem } from "../api.ts";
 import { bytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
-import type { Folder, PageOf } from "../model.ts";
+import { readAll, type Folder } from "../model.ts";
 import { go, route } from "../route.ts";
 import { loadMe, me } from "../session.ts";
 import { rich, t } from "../text.ts";
@@ -36,9 +36,9 @@ function nameFault(name: string): string | undefined {
 /** Reads what "default" stands for. */
 const useDefaults = () => useLoad((signal) => get<Products>("/api/davit/products", {}, signal), []);
 
-/** Reads a user's folders, for what the limits of a folder meet. */
+/** Reads all folders of a user or project: the largest of them are shown, and limits are compared with them. */
 export const useFoldersOf = (query: { owner?: string; project?: string }) =>
-  useLoad((signal) => get<PageOf<Folder>>("/api/davit/folders", { ...query, deleted: "false", itemsPerPage: 1000 }, signal), [query.owner, query.project]);
+  useLoad((signal) => readAll<Folder>("/api/davit/folders", { ...query, deleted: false }, signal), [query.owner, query.project]);
 
 export function createUser(done: Done): void {
   openDialog((close) => <CreateUser onDone={done} onClose={close} />);
@@ -171,7 +171,7 @@ function SetLimits({ user, onDone, onClose }: { user: User; onDone: Done; onClos
   const folders = useFoldersOf({ owner: user.name });
   return (
     <LimitsDialog
-      title={rich("people.limits.of", { name: <Name text={user.name} /> })} limits={user.limits} most={mostOf(user.usage, folders.value?.items)}
+      title={rich("people.limits.of", { name: <Name text={user.name} /> })} limits={user.limits} most={mostOf(user.usage, folders.value)}
       save={async (limits) => { onDone(await patch<User>(path(user), { limits })); }} onClose={onClose}
     />
   );
