@@ -36,6 +36,11 @@ export function parseBytes(text: string): number | undefined {
 /** A whole number, as the language writes it. */
 export const count = (n: number): string => whole.format(n);
 
+const digits = [2, 1, 0].map((n) => new Intl.NumberFormat(locale, { maximumFractionDigits: n }));
+
+/** A measured number, no finer than one reads it: 0.33, 4.6 and 46 and 460. */
+export const rough = (n: number): string => digits[Math.abs(n) < 1 ? 0 : Math.abs(n) < 100 ? 1 : 2]!.format(n);
+
 /** A part of a whole, in percent. */
 export const percent = (part: number): string => `${Math.floor(part * 100)} %`;
 

@@ -101,7 +101,7 @@ export default function Audit(_: ViewProps) {
         </>
       }
     >
-      <p class="quiet">{t("admin.audit.what")}</p>
+      <p class="quiet">{t("admin.audit.what", { zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}</p>
       <div class="toolbar watch-filters">
         <Search label={t("admin.audit.text")} value={chosen.text} onSearch={(text) => setQuery({ text })} />
         <Changed label={t("admin.audit.user")} value={chosen.user} onValue={(user) => setQuery({ user })} />

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { get, messageOf, request } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
-import { bytes, count, duration, percent } from "../format.ts";
+import { bytes, count, duration, percent, rough } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
 import type { Entry, Folder, PageOf } from "../model.ts";
 import { href } from "../route.ts";
@@ -215,10 +215,9 @@ function Top({ id, title, of, all }: { id: string; title: string; of: Parameters
   );
 }
 
-const perSecond = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
-const rate = (n: number) => t("admin.chart.perSecond", { n: perSecond.format(n) });
+const rate = (n: number) => t("admin.chart.perSecond", { n: rough(n) });
 const byteRate = (n: number) => t("admin.chart.perSecond", { n: bytes(Math.round(n)) });
-const took = (s: number) => (s < 1 ? t("admin.chart.ms", { n: perSecond.format(s * 1000) }) : t("admin.chart.s", { n: perSecond.format(s) }));
+const took = (s: number) => (s < 1 ? t("admin.chart.ms", { n: rough(s * 1000) }) : t("admin.chart.s", { n: rough(s) }));
 
 function Charts({ history: { points } }: { history: History }) {
   const times = points.map((p) => p.at);

@@ -67,7 +67,7 @@ export function Table<Row>({ caption, columns, rows, rowKey, sort, onSort, onRow
             }
           >
             {columns.map((c) => (
-              <td key={c.id} class={c.end ? "end" : undefined} data-head={c.hideHead ? undefined : c.head}>{c.cell(row)}</td>
+              <td key={c.id} class={[c.end ? "end" : "", c.hideHead ? "bare" : ""].join(" ").trim() || undefined} data-head={c.hideHead ? undefined : c.head}>{c.cell(row)}</td>
             ))}
           </tr>
         ))}

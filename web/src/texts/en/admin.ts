@@ -300,7 +300,7 @@ export const admin = {
     shown: { one: "{n} mount on this page", other: "{n} mounts on this page" },
   },
   audit: {
-    what: "Changes of users, rights, folders, locks and settings one by one; changes of files in sums. Names are those of that time.",
+    what: "Changes of users, rights, folders, locks and settings one by one; changes of files in sums. Names are those of that time. Times and days are those of your clock ({zone}); the last day is included.",
     text: "Search in all texts",
     user: "User (name)",
     folder: "Folder (title or ID)",
