@@ -265,6 +265,7 @@ func TestFaultsOfPagesAreFound(t *testing.T) {
 			"a script that throws":                     "script: Error: thrown later",
 			"a dialog":                                 "dialog: alert over here",
 			"what the policy forbids":                  "Content Security Policy",
+			"a text that becomes a script":             "requires 'TrustedScript'",
 			"a page that is missing":                   "answer 404: GET ",
 			"takes too long":                           "takes longer than 0.1 s",
 			"an element that never comes":              "getByRole('button', { name: 'nowhere' })",

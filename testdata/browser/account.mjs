@@ -442,7 +442,7 @@ await scenario("API keys and mounts of kernels", async ({ context }) => {
   await dialog.getByLabel("Ends").selectOption("After 7 days");
   await checkAxe(page);
   await sure(page, "Renew");
-  await row(page, "kernel 7").getByText("in 6 days").waitFor();
+  await row(page, "kernel 7").getByText("in 7 days").waitFor();
   check(new Date((await must(ann, "GET", `/api/davit/mounts/${mount.id}`)).expires) > Date.now() + 6 * 86400e3, "the new end");
   await checkAxe(page);
   await shot(page, "mounts");

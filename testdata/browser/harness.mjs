@@ -167,7 +167,7 @@ async function pictures(s) {
   const dir = process.env.DAVIT_TEST_FAILURES;
   let text = "";
   for (const p of s.contexts.flatMap((c) => c.pages())) {
-    if (!dir || p.isClosed() || p.url() === "about:blank") continue;
+    if (!dir || p.isClosed()) continue;
     const file = path.join(dir, `${area}-${s.name.replace(/[^a-z0-9]+/gi, "-").slice(0, 80)}${text === "" ? "" : "-" + text.length}.png`);
     try {
       await mkdir(dir, { recursive: true });

@@ -35,6 +35,10 @@ await scenario("a dialog", async ({ page }) => {
 });
 await scenario("what the policy forbids", async ({ page }) => {
   await page.goto("/");
+  await page.evaluate(() => document.head.append(Object.assign(document.createElement("style"), { textContent: "p { color: red }" })));
+});
+await scenario("a text that becomes a script", async ({ page }) => {
+  await page.goto("/");
   await page.evaluate(() => document.head.append(Object.assign(document.createElement("script"), { textContent: "1" })));
 });
 await scenario("a page that is missing", async ({ page }) => {
