@@ -424,10 +424,8 @@ await scenario("two people share a folder", async ({ context, newContext }) => {
   await button(his.getByRole("dialog", { name: "Leave together?" }), "Leave").click();
   await his.getByText("You have no folder yet").waitFor();
   equal((await dav(bob, "GET", `${ann.folders.together}/a.txt`)).status, 404);
-  await eventually("she sees that he left", async () => {
-    await page.reload();
-    return page.getByText("Nobody else has access yet.").isVisible();
-  });
+  await page.reload();
+  await page.getByText("Nobody else has access yet.").waitFor();
 });
 
 await scenario("invitations", async ({ context, newContext }) => {
