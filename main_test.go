@@ -15,24 +15,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
-// binary is the program under test, built once.
-var binary string
-
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "davit-test-")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "davit")
-		if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-			panic(string(out))
-		}
-		return m.Run()
-	}())
+	code := m.Run()
+	servertest.Clean()
+	os.Exit(code)
 }
 
 // shell runs commands on one data directory.
@@ -48,13 +38,8 @@ func newShell(t *testing.T) *shell {
 
 // command has an environment without settings.
 func (s *shell) command(args ...string) *exec.Cmd {
-	c := exec.CommandContext(s.t.Context(), binary, args...)
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "DAVIT_") {
-			c.Env = append(c.Env, v)
-		}
-	}
-	c.Env = append(append(c.Env, "DAVIT_DATA="+s.dir), s.env...)
+	c := exec.CommandContext(s.t.Context(), servertest.Program(s.t), args...)
+	c.Env = servertest.Environment(append([]string{"DAVIT_DATA=" + s.dir}, s.env...)...)
 	c.Dir = filepath.Dir(s.dir)
 	return c
 }

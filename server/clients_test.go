@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // N uploads at once never take more than the limit, and those that fail leave nothing behind.
@@ -73,7 +75,7 @@ func TestParallelUploadsAtTheLimit(t *testing.T) {
 		t.Errorf("%d uploads were stored and %d refused: the limit was not met", stored.Load(), refused.Load())
 	}
 	// No space is lost: what is left can be taken to the last byte.
-	within(t, 5*time.Second, "the broken uploads give their room back", func() bool {
+	servertest.Within(t, 5*time.Second, "the broken uploads give their room back", func() bool {
 		bytes, files := s.walk(id)
 		u := s.usage(id)
 		return u.Bytes == bytes && u.Files == files && u.Available == maxBytes-bytes
@@ -105,8 +107,8 @@ func TestParallelUploadsAtTheLimit(t *testing.T) {
 	if u := s.usage(id); bytes > maxBytes || u.Bytes != bytes || u.Files != files || u.Available != maxBytes-bytes {
 		t.Errorf("on disk are %d bytes in %d files, the API says %+v", bytes, files, u)
 	}
-	s.stop()
-	if code, out, errs := s.run("check"); code != 0 {
+	s.Stop()
+	if code, out, errs := s.Run("check"); code != 0 {
 		t.Errorf("davit check: exit %d\n%s%s", code, out, errs)
 	}
 }
@@ -133,13 +135,13 @@ func TestStopLetsAnUploadFinish(t *testing.T) {
 		answer <- res
 	}()
 	io.WriteString(more, text[:200_000])
-	within(t, 5*time.Second, "the upload has begun", func() bool {
-		staged, _ := filepath.Glob(filepath.Join(s.data, "staging", "*", "*"))
+	servertest.Within(t, 5*time.Second, "the upload has begun", func() bool {
+		staged, _ := filepath.Glob(filepath.Join(s.Data, "staging", "*", "*"))
 		return len(staged) > 0
 	})
-	s.terminate()
-	within(t, 5*time.Second, "nobody new is let in", func() bool {
-		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	s.Terminate()
+	servertest.Within(t, 5*time.Second, "nobody new is let in", func() bool {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
 		if err == nil {
 			c.Close()
 		}
@@ -150,9 +152,9 @@ func TestStopLetsAnUploadFinish(t *testing.T) {
 	if res := <-answer; res.status != 201 {
 		t.Errorf("PUT: %d %s", res.status, res.body)
 	}
-	s.ended()
+	s.Ended()
 	s.holds(id, map[string]string{"file": text})
-	if code, out, errs := s.run("check"); code != 0 {
+	if code, out, errs := s.Run("check"); code != 0 {
 		t.Errorf("davit check: exit %d\n%s%s", code, out, errs)
 	}
 }
@@ -168,7 +170,7 @@ type tool struct {
 func newTool(t testing.TB, name string, env ...string) *tool {
 	t.Helper()
 	dir := t.TempDir()
-	return &tool{t: t, path: need(t, name, name), dir: dir, env: environment(append(env, "HOME="+dir, "LC_ALL=C.UTF-8")...)}
+	return &tool{t: t, path: servertest.Need(t, name, name), dir: dir, env: servertest.Environment(append(env, "HOME="+dir, "LC_ALL=C.UTF-8")...)}
 }
 
 func (c *tool) try(stdin string, args ...string) (code int, stdout, stderr string) {
@@ -229,14 +231,14 @@ func TestCI5_Curl(t *testing.T) {
 		args []string
 		want string // as of format
 	}{
-		{"upload", []string{"-T", "5000", s.url + "/dav/" + full + "/a"}, "201 5000"},
+		{"upload", []string{"-T", "5000", s.URL + "/dav/" + full + "/a"}, "201 5000"},
 		// The server refuses before it asks for the body.
-		{"upload into a full folder", []string{"-T", "200000", "-H", "Expect: 100-continue", "--expect100-timeout", "30", s.url + "/dav/" + full + "/b"}, "507 0"},
-		{"upload of more over less", []string{"-T", "200000", "-H", "Expect: 100-continue", "--expect100-timeout", "30", s.url + "/dav/" + full + "/a"}, "507 0"},
-		{"upload into a place that is not there", []string{"-T", "200000", "-H", "Expect: 100-continue", "--expect100-timeout", "30", s.url + "/dav/" + full + "/no/b"}, "409 0"},
-		{"upload with a failed condition", []string{"-T", "200000", "-H", "Expect: 100-continue", "-H", "If-None-Match: *", "--expect100-timeout", "30", s.url + "/dav/" + full + "/a"}, "412 0"},
-		{"upload when asked", []string{"-T", "200000", "-H", "Expect: 100-continue", "--expect100-timeout", "30", s.url + "/dav/" + id + "/a"}, "201 200000"},
-		{"upload in chunks", []string{"-T", "200000", "-H", "Transfer-Encoding: chunked", s.url + "/dav/" + id + "/chunked"}, "201 200000"},
+		{"upload into a full folder", []string{"-T", "200000", "-H", "Expect: 100-continue", "--expect100-timeout", "30", s.URL + "/dav/" + full + "/b"}, "507 0"},
+		{"upload of more over less", []string{"-T", "200000", "-H", "Expect: 100-continue", "--expect100-timeout", "30", s.URL + "/dav/" + full + "/a"}, "507 0"},
+		{"upload into a place that is not there", []string{"-T", "200000", "-H", "Expect: 100-continue", "--expect100-timeout", "30", s.URL + "/dav/" + full + "/no/b"}, "409 0"},
+		{"upload with a failed condition", []string{"-T", "200000", "-H", "Expect: 100-continue", "-H", "If-None-Match: *", "--expect100-timeout", "30", s.URL + "/dav/" + full + "/a"}, "412 0"},
+		{"upload when asked", []string{"-T", "200000", "-H", "Expect: 100-continue", "--expect100-timeout", "30", s.URL + "/dav/" + id + "/a"}, "201 200000"},
+		{"upload in chunks", []string{"-T", "200000", "-H", "Transfer-Encoding: chunked", s.URL + "/dav/" + id + "/chunked"}, "201 200000"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			// curl counts the framing of chunks, too.
@@ -250,7 +252,7 @@ func TestCI5_Curl(t *testing.T) {
 	s.holds(id, map[string]string{"a": curl.read("200000"), "chunked": curl.read("200000")})
 
 	text := curl.read("200000")
-	file := s.url + "/dav/" + id + "/a"
+	file := s.URL + "/dav/" + id + "/a"
 	for _, c := range []struct{ ranges, status, want string }{
 		{"0-0", "206", text[:1]},
 		{"5-9", "206", text[5:10]},
@@ -268,14 +270,14 @@ func TestCI5_Curl(t *testing.T) {
 	}
 	t.Run("an upload goes on", func(t *testing.T) {
 		curl.file("longer", text+noise(50_000))
-		grown := s.url + "/dav/" + id + "/grown"
+		grown := s.URL + "/dav/" + id + "/grown"
 		for _, c := range []struct {
 			want string // as of format
 			args []string
 		}{
 			{"201 200000", []string{"-T", "200000", grown}},
 			{"204 50000", []string{"-C", "200000", "-T", "longer", grown}},
-			{"201 5000", []string{"-C", "-", "-T", "5000", s.url + "/dav/" + id + "/whole"}}, // all of it, with Content-Range
+			{"201 5000", []string{"-C", "-", "-T", "5000", s.URL + "/dav/" + id + "/whole"}}, // all of it, with Content-Range
 		} {
 			if got := curl.run(append(flags, c.args...)...); got != c.want {
 				t.Errorf("%q: got %s, want %s", c.args, got, c.want)
@@ -307,7 +309,7 @@ func TestCI5_Cadaver(t *testing.T) {
 		"propset copied.txt colour blue", "propget copied.txt colour",
 		"lock copied.txt", "unlock copied.txt", "delete copied.txt", "put local.txt doomed.txt", "mkcol gone", "rmcol gone",
 		"quit",
-	}, "\n")+"\n", s.url+"/dav/"+id+"/")
+	}, "\n")+"\n", s.URL+"/dav/"+id+"/")
 	if n := strings.Count(out, "succeeded."); n != 15 || strings.Contains(out, "failed") {
 		t.Errorf("%d commands succeeded, want 15\n%s%s", n, out, errs)
 	}

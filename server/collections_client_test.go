@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"davit/server/servertest"
 )
 
 // Clients of file collections: the commands that the API's documents show and those that ours
@@ -17,14 +19,14 @@ import (
 // script runs shell lines that call curl as $host and $accessToken say. Each call prints its body and
 // its status.
 func (s *process) script(accessToken, lines string, env ...string) []string {
-	s.t.Helper()
-	curl := need(s.t, "curl", "curl")
-	cmd := exec.CommandContext(s.t.Context(), "sh", "-eu", "-c", `curl() { `+curl+` -sS -w '\n%{http_code}' "$@"; printf '\036'; }`+"\n"+lines)
-	cmd.Env = environment(append(env, "host="+s.url, "accessToken="+accessToken)...)
+	s.T.Helper()
+	curl := servertest.Need(s.T, "curl", "curl")
+	cmd := exec.CommandContext(s.T.Context(), "sh", "-eu", "-c", `curl() { `+curl+` -sS -w '\n%{http_code}' "$@"; printf '\036'; }`+"\n"+lines)
+	cmd.Env = servertest.Environment(append(env, "host="+s.URL, "accessToken="+accessToken)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		s.t.Fatalf("%s: %v", lines, err)
+		s.T.Fatalf("%s: %v", lines, err)
 	}
 	answers := strings.Split(string(out), "\036")
 	return answers[:len(answers)-1]
@@ -130,7 +132,7 @@ func TestUCL_ReadmeWalkThrough(t *testing.T) {
 	walk = regexp.MustCompile(`(?m)^(curl .*\$DRIVES -d '\{"items":\[\{"title".*)\nid=….*$`).
 		ReplaceAllString(walk, `made=$$($1); printf '%s' "$$made"; id=$$(printf '%s' "$$made" | sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p')`)
 	s := newProcess(t)
-	if code, _, errs := s.run("user", "add", "jonas"); code != 0 {
+	if code, _, errs := s.Run("user", "add", "jonas"); code != 0 {
 		t.Fatal(errs)
 	}
 	answers := s.script(s.token(), "TOKEN=$accessToken DRIVES=$host/api/files/collections\n"+walk)

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"davit/server/servertest"
 	"davit/store"
 )
 
@@ -27,14 +28,14 @@ import (
 // must be there afterwards; what was not, is there whole or not at all.
 func TestCI3_Kill(t *testing.T) {
 	kills := 20
-	if long {
+	if servertest.Long {
 		kills = 200
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	s := newProcess(t)
-	if code, _, errs := s.run("user", "limit", "admin", "--max-folders", "0"); code != 0 {
+	if code, _, errs := s.Run("user", "limit", "admin", "--max-folders", "0"); code != 0 {
 		t.Fatal(errs)
 	}
 	id := s.folder("load", "--max-bytes", "0", "--max-files", "0")
@@ -58,10 +59,10 @@ func TestCI3_Kill(t *testing.T) {
 		}
 		load.Go(owner.run)
 		time.Sleep(time.Duration(20+random.IntN(400)) * time.Millisecond)
-		s.kill()
+		s.Kill()
 		load.Wait()
-		s.args = []string{"--sync", []string{"none", "full"}[n%2]}
-		s.start()
+		s.Args = []string{"--sync", []string{"none", "full"}[n%2]}
+		s.Start()
 		for _, w := range writers {
 			w.check()
 			steps += w.steps
@@ -77,16 +78,16 @@ func TestCI3_Kill(t *testing.T) {
 	if steps < 10*kills {
 		t.Errorf("only %d changes in %d runs: that is no load", steps, kills)
 	}
-	s.stop()
-	if code, out, errs := s.run("check"); code != 0 {
+	s.Stop()
+	if code, out, errs := s.Run("check"); code != 0 {
 		t.Errorf("davit check: exit %d\n%s%s", code, out, errs)
 	}
 }
 
 // checkAfterKill looks at what is no writer's alone.
 func checkAfterKill(s *process, id string) {
-	t := s.t
-	err := filepath.WalkDir(filepath.Join(s.data, "staging"), func(name string, e fs.DirEntry, err error) error {
+	t := s.T
+	err := filepath.WalkDir(filepath.Join(s.Data, "staging"), func(name string, e fs.DirEntry, err error) error {
 		if lane := filepath.Base(filepath.Dir(name)) == "staging" && e.IsDir(); !lane && e.Name() != "staging" {
 			t.Errorf("left in staging: %s", name)
 		}
@@ -95,13 +96,13 @@ func checkAfterKill(s *process, id string) {
 	if err != nil {
 		t.Error(err)
 	}
-	within(t, 2*time.Second, "usage is what is on the disk", func() bool {
+	servertest.Within(t, 2*time.Second, "usage is what is on the disk", func() bool {
 		bytes, files := s.walk(id)
 		u := s.usage(id)
 		return u.Bytes == bytes && u.Files == files
 	})
-	within(t, 10*time.Second, "the trash is empty", func() bool {
-		left, err := os.ReadDir(filepath.Join(s.data, "trash"))
+	servertest.Within(t, 10*time.Second, "the trash is empty", func() bool {
+		left, err := os.ReadDir(filepath.Join(s.Data, "trash"))
 		return err == nil && len(left) == 0
 	})
 	for name, text := range s.files(id) {
@@ -109,7 +110,7 @@ func checkAfterKill(s *process, id string) {
 			t.Errorf("%s is no version that anybody wrote: %d bytes, %.60q", name, len(text), text)
 		}
 	}
-	st, err := store.Open(t.Context(), store.Options{Path: filepath.Join(s.data, "davit.db")})
+	st, err := store.Open(t.Context(), store.Options{Path: filepath.Join(s.Data, "davit.db")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,17 +120,17 @@ func checkAfterKill(s *process, id string) {
 		t.Fatal(err)
 	}
 	for _, l := range locks {
-		if _, err := os.Lstat(filepath.Join(s.data, "files", id, l.Path)); err != nil {
+		if _, err := os.Lstat(filepath.Join(s.Data, "files", id, l.Path)); err != nil {
 			t.Errorf("a lock on a name that is gone: %v", err)
 		}
 	}
-	within(t, 2*time.Second, "no name that is gone has properties", func() bool {
+	servertest.Within(t, 2*time.Second, "no name that is gone has properties", func() bool {
 		props, err := st.PropPaths(t.Context(), id)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for name := range props {
-			if _, err := os.Lstat(filepath.Join(s.data, "files", id, name)); err != nil {
+			if _, err := os.Lstat(filepath.Join(s.Data, "files", id, name)); err != nil {
 				return false
 			}
 		}
@@ -226,7 +227,7 @@ func (w *writer) run() {
 			return
 		}
 		if res.status != c.status || res.status == 207 && strings.Contains(res.body, "HTTP/1.1 4") {
-			w.s.t.Errorf("%s %s %s: %d, want %d\n%s\nbefore that:\n%s",
+			w.s.T.Errorf("%s %s %s: %d, want %d\n%s\nbefore that:\n%s",
 				c.method, c.name, c.to, res.status, c.status, res.body, strings.Join(w.done, "\n"))
 			return
 		}
@@ -257,7 +258,7 @@ func (w *writer) send(c *change) (response, error) {
 	case "PATCH":
 		header = append(header, "Content-Type", "application/x-sabredav-partialupdate", "X-Update-Range", c.part)
 	case "MOVE", "COPY":
-		header = append(header, "Destination", w.s.url+w.url(c.to))
+		header = append(header, "Destination", w.s.URL+w.url(c.to))
 	case "UNLOCK":
 		header = append(header, "Lock-Token", "<"+w.is[c.name].token+">")
 	case "LOCK":
@@ -408,7 +409,7 @@ func lastDifference(a, b string) int {
 // check compares what is there with what was acknowledged. A change in doubt has
 // happened, or it has not; which, is then known.
 func (w *writer) check() {
-	t := w.s.t
+	t := w.s.T
 	got := w.look()
 	if w.doubt == nil {
 		for _, d := range difference(got, w.is) {
@@ -468,7 +469,7 @@ type multistatus struct {
 
 // look finds what is there: contents on the disk, the rest through the door.
 func (w *writer) look() state {
-	t := w.s.t
+	t := w.s.T
 	got := state{}
 	for name, text := range w.s.files(w.id) {
 		dir := strings.HasSuffix(name, "/")
@@ -509,9 +510,9 @@ func crowd(s *process, id string, random *rand.Rand) {
 		var err error
 		switch random.IntN(6) {
 		case 0:
-			res, err = s.send(context.Background(), "MOVE", name(), nil, "Destination", s.url+name())
+			res, err = s.send(context.Background(), "MOVE", name(), nil, "Destination", s.URL+name())
 		case 1:
-			res, err = s.send(context.Background(), "COPY", name(), nil, "Destination", s.url+name())
+			res, err = s.send(context.Background(), "COPY", name(), nil, "Destination", s.URL+name())
 		case 2:
 			res, err = s.send(context.Background(), "DELETE", name(), nil)
 		default:
@@ -521,7 +522,7 @@ func crowd(s *process, id string, random *rand.Rand) {
 			return
 		}
 		if res.status >= 500 {
-			s.t.Errorf("a change of a shared name: %d %s", res.status, res.body)
+			s.T.Errorf("a change of a shared name: %d %s", res.status, res.body)
 			return
 		}
 	}
@@ -551,7 +552,7 @@ func (o *owner) run() {
 				return
 			}
 			if res.status != 204 {
-				o.s.t.Errorf("DELETE folder %s: %d %s", id, res.status, res.body)
+				o.s.T.Errorf("DELETE folder %s: %d %s", id, res.status, res.body)
 				return
 			}
 			o.deleted[id] = true
@@ -563,7 +564,7 @@ func (o *owner) run() {
 		}
 		var made struct{ FolderID string }
 		if err := json.Unmarshal([]byte(res.body), &made); err != nil || res.status != 201 {
-			o.s.t.Errorf("create folder: %d %s", res.status, res.body)
+			o.s.T.Errorf("create folder: %d %s", res.status, res.body)
 			return
 		}
 		o.folders[made.FolderID] = ""
@@ -573,7 +574,7 @@ func (o *owner) run() {
 			return
 		}
 		if res.status != 201 {
-			o.s.t.Errorf("PUT into a new folder: %d %s", res.status, res.body)
+			o.s.T.Errorf("PUT into a new folder: %d %s", res.status, res.body)
 			return
 		}
 		o.folders[made.FolderID] = text
@@ -582,7 +583,7 @@ func (o *owner) run() {
 
 // check finds the folders that are there, and those that were deleted gone.
 func (o *owner) check() {
-	t := o.s.t
+	t := o.s.T
 	for id, text := range o.folders {
 		o.s.must(200, "GET", "/v2/folder/"+id, "", nil)
 		if got := o.s.files(id)["file"]; got != text && text != "" {
@@ -591,8 +592,8 @@ func (o *owner) check() {
 	}
 	for id := range o.deleted {
 		o.s.must(404, "GET", "/v2/folder/"+id, "", nil)
-		within(t, 5*time.Second, "a deleted folder is gone from the disk", func() bool {
-			_, err := os.Stat(filepath.Join(o.s.data, "files", id))
+		servertest.Within(t, 5*time.Second, "a deleted folder is gone from the disk", func() bool {
+			_, err := os.Stat(filepath.Join(o.s.Data, "files", id))
 			return os.IsNotExist(err)
 		})
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // TestD10_KillWorkspace kills the server while many write to the folders of one workspace, at its quota and on two file
@@ -17,7 +19,7 @@ import (
 func TestD10_KillWorkspace(t *testing.T) {
 	const quota = 200_000
 	kills := 8
-	if long {
+	if servertest.Long {
 		kills = 100
 	}
 	seed := rand.Uint64()
@@ -34,16 +36,16 @@ func TestD10_KillWorkspace(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newProcess(t, "--config", file)
-	if code, _, errs := s.run("user", "quota", "admin", fmt.Sprint(quota)); code != 0 {
+	if code, _, errs := s.Run("user", "quota", "admin", fmt.Sprint(quota)); code != 0 {
 		t.Fatal(errs)
 	}
 	ids := []string{s.folder("one", "--max-bytes", "0", "--max-files", "0"), s.folder("two", "--max-bytes", "0", "--max-files", "0"),
 		s.folder("three", "--product", "fast", "--max-bytes", "0", "--max-files", "0")}
 	traveller := strings.Repeat("0123456789", 2000)
-	within(t, 5*time.Second, "the quota holds", func() bool {
+	servertest.Within(t, 5*time.Second, "the quota holds", func() bool {
 		return strings.Contains(s.must(200, "GET", "/api/davit/workspaces/me/quota", "", nil).body, fmt.Sprintf(`"maxBytes":%d`, quota))
 	})
-	within(t, 5*time.Second, "the folders are there", func() bool {
+	servertest.Within(t, 5*time.Second, "the folders are there", func() bool {
 		return s.do("PUT", "/dav/"+ids[0]+"/traveller", traveller, nil).status < 300 && s.do("PUT", "/dav/"+ids[2]+"/x", "", nil).status < 300 &&
 			s.do("PUT", "/dav/"+ids[1]+"/x", "", nil).status < 300
 	})
@@ -63,7 +65,7 @@ func TestD10_KillWorkspace(t *testing.T) {
 						r, err = s.send(t.Context(), "DELETE", name, strings.NewReader(""))
 					case 1:
 						to := fmt.Sprint("/dav/", ids[rnd.IntN(3)], "/", rnd.IntN(5))
-						r, err = s.send(t.Context(), "MOVE", name, strings.NewReader(""), "Destination", s.url+to)
+						r, err = s.send(t.Context(), "MOVE", name, strings.NewReader(""), "Destination", s.URL+to)
 					default:
 						r, err = s.send(t.Context(), "PUT", name, strings.NewReader(strings.Repeat("x", rnd.IntN(40_000))))
 					}
@@ -82,18 +84,18 @@ func TestD10_KillWorkspace(t *testing.T) {
 				if i%2 == 1 {
 					from, to = to, from
 				}
-				if _, err := s.send(t.Context(), "MOVE", from, strings.NewReader(""), "Destination", s.url+to); err != nil {
+				if _, err := s.send(t.Context(), "MOVE", from, strings.NewReader(""), "Destination", s.URL+to); err != nil {
 					return
 				}
 			}
 		})
 		time.Sleep(time.Duration(50+random.IntN(400)) * time.Millisecond)
-		s.kill()
+		s.Kill()
 		load.Wait()
-		s.start()
+		s.Start()
 		held, places := int64(0), 0
 		for _, id := range ids {
-			dir := filepath.Join(s.data, "files", id)
+			dir := filepath.Join(s.Data, "files", id)
 			if id == ids[2] {
 				dir = filepath.Join(disk, "files", id)
 			}
@@ -121,7 +123,7 @@ func TestD10_KillWorkspace(t *testing.T) {
 		if places != 1 {
 			t.Errorf("the file that travels is in %d places", places)
 		}
-		within(t, 10*time.Second, "the account is what is on the disks", func() bool {
+		servertest.Within(t, 10*time.Second, "the account is what is on the disks", func() bool {
 			return strings.Contains(s.must(200, "GET", "/api/davit/workspaces/me/quota", "", nil).body, fmt.Sprintf(`"usedBytes":%d,"reservedBytes":0,`, held))
 		})
 		if t.Failed() {
@@ -132,8 +134,8 @@ func TestD10_KillWorkspace(t *testing.T) {
 	if counts[507] == 0 || counts[201]+counts[204] < 10*kills {
 		t.Errorf("answers %v: that is no load at the limit", counts)
 	}
-	s.stop()
-	if code, out, errs := s.run("check"); code != 0 {
+	s.Stop()
+	if code, out, errs := s.Run("check"); code != 0 {
 		t.Errorf("davit check: exit %d\n%s%s", code, out, errs)
 	}
 }

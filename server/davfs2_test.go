@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // mount is a folder mounted by davfs2 into the kernel.
@@ -38,11 +40,11 @@ const uploadAtOnce = "delay_upload 0"
 // beyond what every mount needs.
 func newMount(t testing.TB, s *process, id, name, token string, settings ...string) *mount {
 	t.Helper()
-	tool := need(t, "mount.davfs", "davfs2")
+	tool := servertest.Need(t, "mount.davfs", "davfs2")
 	if _, err := os.Stat("/dev/fuse"); err != nil || os.Getuid() != 0 {
 		t.Fatalf("mounting needs root and /dev/fuse: %v", err)
 	}
-	base, err := os.MkdirTemp(filepath.Dir(s.data), "mount-")
+	base, err := os.MkdirTemp(filepath.Dir(s.Data), "mount-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func newMount(t testing.TB, s *process, id, name, token string, settings ...stri
 		t.Fatal(err)
 	}
 	m := &mount{
-		t: t, s: s, mountTool: tool, url: s.url + "/dav/" + id + "/",
+		t: t, s: s, mountTool: tool, url: s.URL + "/dav/" + id + "/",
 		dir: filepath.Join(base, "mnt"), conf: filepath.Join(base, "davfs2.conf"), cache: filepath.Join(base, "cache"),
 	}
 	secrets := filepath.Join(base, "secrets")
@@ -100,14 +102,14 @@ func (m *mount) tryMount() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	c := exec.CommandContext(ctx, m.mountTool, m.url, m.dir, "-o", "conf="+m.conf)
-	c.Env = environment("LC_ALL=C.UTF-8")
+	c.Env = servertest.Environment("LC_ALL=C.UTF-8")
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	c.WaitDelay = 5 * time.Second // the daemon may hold the output
 	if err := c.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return out.String(), err
 	}
-	within(m.t, 5*time.Second, "davfs2 writes its process ID", func() bool {
+	servertest.Within(m.t, 5*time.Second, "davfs2 writes its process ID", func() bool {
 		pid, _ := os.ReadFile(m.pidFile())
 		m.daemon, _ = strconv.Atoi(strings.TrimSpace(string(pid)))
 		return m.daemon != 0
@@ -222,7 +224,7 @@ func (m *mount) command(dir string, name string, args ...string) string {
 	if c.Dir = dir; !filepath.IsAbs(dir) {
 		c.Dir = m.path(dir)
 	}
-	c.Env = environment("HOME="+filepath.Dir(m.dir), "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C.UTF-8")
+	c.Env = servertest.Environment("HOME="+filepath.Dir(m.dir), "GIT_CONFIG_NOSYSTEM=1", "LC_ALL=C.UTF-8")
 	out, err := c.CombinedOutput()
 	if err != nil {
 		m.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
@@ -233,8 +235,8 @@ func (m *mount) command(dir string, name string, args ...string) string {
 // files are the names and contents in the folder on the server's disk. A directory
 // has its slash and no content.
 func (s *process) files(id string) map[string]string {
-	s.t.Helper()
-	root := filepath.Join(s.data, "files", id)
+	s.T.Helper()
+	root := filepath.Join(s.Data, "files", id)
 	all := map[string]string{}
 	err := filepath.Walk(root, func(path string, i os.FileInfo, err error) error {
 		if err != nil || path == root {
@@ -250,15 +252,15 @@ func (s *process) files(id string) map[string]string {
 		return err
 	})
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return all
 }
 
 // arrives waits until the file has the content on the server.
 func (s *process) arrives(id, name, text string) {
-	s.t.Helper()
-	within(s.t, 30*time.Second, name+" arrives", func() bool {
+	s.T.Helper()
+	servertest.Within(s.T, 30*time.Second, name+" arrives", func() bool {
 		res := s.do("GET", "/dav/"+id+"/"+name, "", nil)
 		return res.status == 200 && res.body == text
 	})
@@ -266,16 +268,16 @@ func (s *process) arrives(id, name, text string) {
 
 // holds checks that the folder holds just these files.
 func (s *process) holds(id string, want map[string]string) {
-	s.t.Helper()
+	s.T.Helper()
 	got := s.files(id)
 	for name, text := range want {
 		if have, there := got[name]; !there || have != text {
-			s.t.Errorf("%s on the server: %v, %d bytes %.40q, want %d bytes %.40q", name, there, len(have), have, len(text), text)
+			s.T.Errorf("%s on the server: %v, %d bytes %.40q, want %d bytes %.40q", name, there, len(have), have, len(text), text)
 		}
 	}
 	for name := range got {
 		if _, there := want[name]; !there {
-			s.t.Errorf("%s on the server should not be there", name)
+			s.T.Errorf("%s on the server should not be there", name)
 		}
 	}
 }
@@ -397,7 +399,7 @@ func TestDFS2_TwoMounts(t *testing.T) {
 	}
 	first.ok(f.Close())
 	s.arrives(id, "shared", "first")
-	within(t, 10*time.Second, "the second can write when the first is done", func() bool {
+	servertest.Within(t, 10*time.Second, "the second can write when the first is done", func() bool {
 		return second.tryPut("shared", "second", os.O_TRUNC) == nil
 	})
 	s.arrives(id, "shared", "second")
@@ -430,7 +432,7 @@ func TestDFS2_TwoMountsOfOneOwner(t *testing.T) {
 // arrivesInLostAndFound waits until davfs2 keeps what the server refused.
 func (m *mount) arrivesInLostAndFound(text string) {
 	m.t.Helper()
-	within(m.t, 30*time.Second, "davfs2 keeps what the server refused", func() bool {
+	servertest.Within(m.t, 30*time.Second, "davfs2 keeps what the server refused", func() bool {
 		for _, name := range m.list("lost+found") {
 			if kept, err := os.ReadFile(m.path("lost+found/" + name)); err == nil && string(kept) == text {
 				return true
@@ -448,7 +450,7 @@ func TestDFS3_Git(t *testing.T) {
 	m.ok(os.Mkdir(source, 0o755))
 	git := func(dir string, args ...string) string {
 		t.Helper()
-		return m.command(dir, need(t, "git", "git"), append([]string{"-c", "user.name=Ann", "-c", "user.email=ann@example.org"}, args...)...)
+		return m.command(dir, servertest.Need(t, "git", "git"), append([]string{"-c", "user.name=Ann", "-c", "user.email=ann@example.org"}, args...)...)
 	}
 	for i := range 3 {
 		for n := range 8 {
@@ -480,7 +482,7 @@ func TestDFS3_Git(t *testing.T) {
 	}
 	m.unmount()
 	// On the server's disk it is a repository too.
-	git(filepath.Join(s.data, "files", id, "clone"), "fsck", "--strict", "--full")
+	git(filepath.Join(s.Data, "files", id, "clone"), "fsck", "--strict", "--full")
 }
 
 // A package of many small files is unpacked onto the mount, and its program runs there.
@@ -488,7 +490,7 @@ func TestDFS3_Package(t *testing.T) {
 	s, open := davfs2(t)
 	id := s.folder("package")
 	m := open(t, id)
-	dpkg := need(t, "dpkg-deb", "dpkg")
+	dpkg := servertest.Need(t, "dpkg-deb", "dpkg")
 	build := filepath.Join(t.TempDir(), "hello")
 	want := map[string]string{"usr/": "", "usr/bin/": "", "usr/share/": "", "usr/share/hello/": "", "usr/bin/hello": "#!/bin/sh\ncat \"$(dirname \"$0\")\"/../share/hello/file7\n"}
 	for n := range 60 {
@@ -601,7 +603,7 @@ func TestDFS5_Df(t *testing.T) {
 		m := open(t, id)
 		var v, disk syscall.Statfs_t
 		m.ok(syscall.Statfs(m.dir, &v))
-		m.ok(syscall.Statfs(s.data, &disk))
+		m.ok(syscall.Statfs(s.Data, &disk))
 		got, want := float64(v.Bavail)*float64(v.Bsize), float64(disk.Bavail)*float64(disk.Bsize)
 		if got < 0.9*want || got > 1.1*want {
 			t.Errorf("df: %.0f bytes available, the volume has %.0f", got, want)
@@ -663,7 +665,7 @@ func TestDFS5_D38_Outgrow(t *testing.T) {
 		m.put("file", large) // succeeds: davfs2 uploads after the close
 		m.arrivesInLostAndFound(large)
 		s.holds(id, map[string]string{"file": old})
-		within(t, 10*time.Second, "the mount shows the old version again", func() bool {
+		servertest.Within(t, 10*time.Second, "the mount shows the old version again", func() bool {
 			got, err := os.ReadFile(m.path("file"))
 			return err == nil && string(got) == old
 		})
@@ -713,12 +715,12 @@ func TestDFS7_ServerRestarts(t *testing.T) {
 		name string
 		end  func(s *process)
 	}{
-		{"stopped", (*process).stop},
-		{"killed", (*process).kill},
+		{"stopped", (*process).Stop},
+		{"killed", (*process).Kill},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newProcess(t)
-			s.listen = strings.TrimPrefix(s.url, "http://")
+			s.Listen = strings.TrimPrefix(s.URL, "http://")
 			id := s.folder("restart")
 			m := newMount(t, s, id, "admin", s.token(), "delay_upload 1", "retry 1")
 			want := map[string]string{}
@@ -728,7 +730,7 @@ func TestDFS7_ServerRestarts(t *testing.T) {
 				m.put(name, want[name])
 			}
 			c.end(s)
-			s.start()
+			s.Start()
 			for name, text := range want {
 				s.arrives(id, name, text)
 			}
@@ -753,8 +755,8 @@ func TestDFS8_LongName(t *testing.T) {
 	if len(tok.Token) > 64 {
 		t.Errorf("a token has %d characters, want at most 64", len(tok.Token))
 	}
-	within(t, 5*time.Second, "the new folder is there", func() bool {
-		_, err := os.Stat(filepath.Join(s.data, "files", f.ID))
+	servertest.Within(t, 5*time.Second, "the new folder is there", func() bool {
+		_, err := os.Stat(filepath.Join(s.Data, "files", f.ID))
 		return err == nil
 	})
 	m := newMount(t, s, f.ID, name, tok.Token, uploadAtOnce)
@@ -831,11 +833,11 @@ func (m *mount) list(name string) []string {
 
 // tenThousand makes a folder with 10,000 files in one directory.
 func tenThousand(s *process) (id string) {
-	s.t.Helper()
+	s.T.Helper()
 	id = s.folder("ten thousand", "--max-files", "0")
 	for n := range 10_000 {
-		if err := os.WriteFile(filepath.Join(s.data, "files", id, fmt.Sprintf("a file of many, number %d.txt", n)), []byte("content"), 0o644); err != nil {
-			s.t.Fatal(err)
+		if err := os.WriteFile(filepath.Join(s.Data, "files", id, fmt.Sprintf("a file of many, number %d.txt", n)), []byte("content"), 0o644); err != nil {
+			s.T.Fatal(err)
 		}
 	}
 	return id

@@ -13,15 +13,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // curlFiles runs curl as the README shows it and returns the body of the answer.
 func (s *process) curlFiles(curl string, args ...string) string {
-	s.t.Helper()
+	s.T.Helper()
 	args = append([]string{"-sS", "--fail-with-body"}, args...)
-	out, err := exec.CommandContext(s.t.Context(), curl, args...).CombinedOutput()
+	out, err := exec.CommandContext(s.T.Context(), curl, args...).CombinedOutput()
 	if err != nil {
-		s.t.Fatalf("curl %s: %v\n%s", strings.Join(args, " "), err, out)
+		s.T.Fatalf("curl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
 }
@@ -29,13 +31,13 @@ func (s *process) curlFiles(curl string, args ...string) string {
 // The walk through the API of files that the README has, with curl; and an upload in chunks whose server is killed
 // between, and in the middle of, chunks.
 func TestFiles_CurlAndKill(t *testing.T) {
-	curl := need(t, "curl", "curl")
+	curl := servertest.Need(t, "curl", "curl")
 	s := newProcess(t)
 	id := s.folder("docs", "--max-bytes", "1000000")
-	auth := []string{"-u", "admin:" + adminPassword}
+	auth := []string{"-u", "admin:" + servertest.AdminPassword}
 	api := func(method, call, body string) string {
 		t.Helper()
-		args := append([]string{"-X", method, s.url + "/api/files" + call}, auth...)
+		args := append([]string{"-X", method, s.URL + "/api/files" + call}, auth...)
 		if body != "" {
 			args = append(args, "-d", body) // curl says application/x-www-form-urlencoded
 		}
@@ -56,7 +58,7 @@ func TestFiles_CurlAndKill(t *testing.T) {
 		t.Fatal(body)
 	}
 	session := up.Responses[0]
-	endpoint := func() string { return s.url + "/api/davit/chunked" } // the port changes with each start here
+	endpoint := func() string { return s.URL + "/api/davit/chunked" } // the port changes with each start here
 	part := filepath.Join(t.TempDir(), "part")
 	send := func(from, to int) string {
 		t.Helper()
@@ -75,8 +77,8 @@ func TestFiles_CurlAndKill(t *testing.T) {
 		return v.Offset
 	}
 	send(0, 100_000)
-	s.kill()
-	s.start()
+	s.Kill()
+	s.Start()
 	if n := offset(); n != 100_000 {
 		t.Errorf("after a kill: %d", n)
 	}
@@ -89,27 +91,27 @@ func TestFiles_CurlAndKill(t *testing.T) {
 	if err := slow.Start(); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 10*time.Second, "some of the chunk is there", func() bool { n := offset(); return n > 100_000 && n < 200_000 })
-	s.kill()
+	servertest.Within(t, 10*time.Second, "some of the chunk is there", func() bool { n := offset(); return n > 100_000 && n < 200_000 })
+	s.Kill()
 	if err := slow.Wait(); err == nil {
 		t.Error("curl did not notice that the server died")
 	}
-	s.start()
+	s.Start()
 	if n := offset(); n < 100_000 || n > 200_000 {
 		t.Errorf("after a kill in the middle of a chunk: %d", n)
 	}
 	send(100_000, 200_000)
-	if got, err := os.ReadDir(filepath.Join(s.data, "files", id, "raw", "2026")); err != nil || len(got) != 0 {
+	if got, err := os.ReadDir(filepath.Join(s.Data, "files", id, "raw", "2026")); err != nil || len(got) != 0 {
 		t.Errorf("the file is to be seen before it is whole: %v %v", got, err)
 	}
 	send(200_000, 300_000)
 	if got := send(200_000, 300_000); !strings.Contains(got, `"done":true`) || !strings.Contains(got, "/"+id+"/raw/2026/run.bin") {
 		t.Errorf("the last chunk again: %s", got)
 	}
-	if got, err := os.ReadFile(filepath.Join(s.data, "files", id, "raw", "2026", "run.bin")); err != nil || !bytes.Equal(got, data) {
+	if got, err := os.ReadFile(filepath.Join(s.Data, "files", id, "raw", "2026", "run.bin")); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("the file differs: %d bytes, %v", len(got), err)
 	}
-	within(t, 10*time.Second, "the folder is counted", func() bool { return s.usage(id).Bytes == 300_000 })
+	servertest.Within(t, 10*time.Second, "the folder is counted", func() bool { return s.usage(id).Bytes == 300_000 })
 
 	var page struct{ Items []struct{ ID string } }
 	if body := api("GET", "/browse?path=/"+id+"/raw/2026", ""); json.Unmarshal([]byte(body), &page) != nil || len(page.Items) != 1 {
@@ -140,5 +142,5 @@ func TestFiles_CurlAndKill(t *testing.T) {
 	}
 	api("DELETE", "", fmt.Sprintf(`{"items":[{"id":"/%s/raw"}]}`, id))
 	api("POST", "/emptyTrash", fmt.Sprintf(`{"items":[{"id":"/%s/Trash"}]}`, id))
-	within(t, 10*time.Second, "the room is given back", func() bool { u := s.usage(id); return u.Bytes == 0 && u.Files == 1 })
+	servertest.Within(t, 10*time.Second, "the room is given back", func() bool { u := s.usage(id); return u.Bytes == 0 && u.Files == 1 })
 }

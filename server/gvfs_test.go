@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // logged is a request in the server's log.
@@ -27,10 +29,10 @@ type logged struct {
 
 // requests are those that the log has.
 func (s *process) requests() []logged {
-	s.t.Helper()
-	f, err := os.Open(s.logFile())
+	s.T.Helper()
+	f, err := os.Open(s.LogFile())
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer f.Close()
 	var all []logged
@@ -45,12 +47,12 @@ func (s *process) requests() []logged {
 
 // settled are all requests until now: the log is written a little later, so a last one is waited for.
 func (s *process) settled() []logged {
-	s.t.Helper()
+	s.T.Helper()
 	const marks = "/settled/"
 	mark := marks + noise(20)
 	s.do("HEAD", mark, "", nil)
 	var all []logged
-	within(s.t, 10*time.Second, "the log is written", func() bool {
+	servertest.Within(s.T, 10*time.Second, "the log is written", func() bool {
 		all = s.requests()
 		return slices.ContainsFunc(all, func(r logged) bool { return r.Path == mark })
 	})
@@ -70,7 +72,7 @@ func newBus(t *testing.T) *tool {
 	gio := newTool(t, "gio", "XDG_RUNTIME_DIR="+dir, "GVFS_DISABLE_FUSE=1", "GIO_USE_VOLUME_MONITOR=unix")
 	socket := filepath.Join(dir, "bus")
 	gio.env = append(gio.env, "DBUS_SESSION_BUS_ADDRESS=unix:path="+socket)
-	bus := exec.Command(need(t, "dbus-daemon", "dbus-daemon"), "--session", "--nofork", "--nopidfile", "--address=unix:path="+socket)
+	bus := exec.Command(servertest.Need(t, "dbus-daemon", "dbus-daemon"), "--session", "--nofork", "--nopidfile", "--address=unix:path="+socket)
 	bus.Env = gio.env
 	if err := bus.Start(); err != nil {
 		t.Fatal(err)
@@ -79,7 +81,7 @@ func newBus(t *testing.T) *tool {
 		bus.Process.Kill()
 		bus.Wait()
 	})
-	within(t, 10*time.Second, "the message bus runs", func() bool {
+	servertest.Within(t, 10*time.Second, "the message bus runs", func() bool {
 		_, err := os.Stat(socket)
 		return err == nil
 	})
@@ -103,7 +105,7 @@ func TestCLI9_Gvfs(t *testing.T) {
 	token := s.token()
 	gio := newBus(t)
 	id := s.folder("gvfs", "--max-bytes", "10MiB")
-	root := strings.Replace(s.url, "http:", "dav:", 1) + "/dav/" + id
+	root := strings.Replace(s.URL, "http:", "dav:", 1) + "/dav/" + id
 	for _, dir := range []string{"a", "a/b", "a/b/deep ü"} {
 		s.must(201, "MKCOL", "/dav/"+id+"/"+(&url.URL{Path: dir}).EscapedPath(), "", nil)
 	}

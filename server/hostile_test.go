@@ -18,23 +18,25 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"davit/server/servertest"
 )
 
 // peak gives the most memory that the server has held since the last call, in MiB.
 func (s *process) peak() int {
-	s.t.Helper()
-	proc := fmt.Sprintf("/proc/%d/", s.cmd.Process.Pid)
+	s.T.Helper()
+	proc := fmt.Sprintf("/proc/%d/", s.Cmd.Process.Pid)
 	text, err := os.ReadFile(proc + "status")
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	if err := os.WriteFile(proc+"clear_refs", []byte("5"), 0); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	var kib int
 	_, rest, _ := strings.Cut(string(text), "VmHWM:")
 	if _, err := fmt.Sscan(rest, &kib); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return kib >> 10
 }
@@ -112,14 +114,14 @@ func TestSEC1_SEC7_Hostile(t *testing.T) {
 		t.Fatal(err)
 	}
 	connections, entries := 1000, 20_000
-	if long {
+	if servertest.Long {
 		connections, entries = 10_000, 100_000
 	}
 	if files.Cur < uint64(connections+500) {
 		t.Fatalf("%d connections need a limit of more than %d open files: ulimit -n", connections, files.Cur)
 	}
 	s := newProcess(t, "--max-connections", "0", "--sync", "none")
-	h := &hostile{process: s, id: s.folder("Load", "--max-bytes", fmt.Sprint(256<<20), "--max-files", "0"), addr: strings.TrimPrefix(s.url, "http://")}
+	h := &hostile{process: s, id: s.folder("Load", "--max-bytes", fmt.Sprint(256<<20), "--max-files", "0"), addr: strings.TrimPrefix(s.URL, "http://")}
 	s.must(201, "PUT", "/dav/"+h.id+"/file", "content", nil)
 
 	t.Run("XML", func(t *testing.T) { h.attack(t, 400, h.xml) })
@@ -138,11 +140,11 @@ func TestSEC1_SEC7_Hostile(t *testing.T) {
 	t.Run("pipelining", func(t *testing.T) { h.attack(t, 200, h.pipeline) })
 	h.process = s.in(t)
 	bytes, n := s.walk(h.id)
-	within(t, 5*time.Second, "usage is what is on the disk", func() bool {
+	servertest.Within(t, 5*time.Second, "usage is what is on the disk", func() bool {
 		u := s.usage(h.id)
 		return u.Bytes == bytes && u.Files == n
 	})
-	s.stop()
+	s.Stop()
 }
 
 // xml sends bodies that would be large, deep or many when parsed.
@@ -271,11 +273,11 @@ func (h *hostile) slowReaders(t *testing.T) {
 	h.must(201, "MKCOL", "/dav/"+h.id+"/many", "", nil)
 	defer h.must(204, "DELETE", "/dav/"+h.id+"/many", "", nil)
 	for n := range 5000 {
-		if err := os.WriteFile(filepath.Join(h.data, "files", h.id, "many", fmt.Sprintf("a file with a name that is not short %d", n)), nil, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(h.Data, "files", h.id, "many", fmt.Sprintf("a file with a name that is not short %d", n)), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if code, _, errs := h.run("folder", "scan", h.id); code != 0 {
+	if code, _, errs := h.Run("folder", "scan", h.id); code != 0 {
 		t.Fatal(errs)
 	}
 	var conns []*net.TCPConn
@@ -314,8 +316,8 @@ func (h *hostile) slowWriters(t *testing.T, n int) {
 			t.Fatal(err)
 		}
 	}
-	within(t, 30*time.Second, "all uploads are under way", func() bool {
-		staged, err := filepath.Glob(filepath.Join(h.data, "staging", "*", "*"))
+	servertest.Within(t, 30*time.Second, "all uploads are under way", func() bool {
+		staged, err := filepath.Glob(filepath.Join(h.Data, "staging", "*", "*"))
 		return err == nil && len(staged) >= n
 	})
 }
@@ -350,7 +352,7 @@ func (h *hostile) locks(t *testing.T) {
 		t.Errorf("%d locks granted and %d refused, want 1000 and 9000", granted.Load(), refused.Load())
 	}
 	// A refused lock makes no file.
-	files, err := os.ReadDir(filepath.Join(h.data, "files", h.id, "locks"))
+	files, err := os.ReadDir(filepath.Join(h.Data, "files", h.id, "locks"))
 	if err != nil || len(files) != 1000 {
 		t.Errorf("%d files, %v", len(files), err)
 	}
@@ -366,23 +368,23 @@ func (h *hostile) locks(t *testing.T) {
 
 // listing asks for a very large collection, alone and eight times at once.
 func (h *hostile) listing(t *testing.T, entries int) {
-	dir := filepath.Join(h.data, "files", h.id, "large")
+	dir := filepath.Join(h.Data, "files", h.id, "large")
 	h.must(201, "MKCOL", "/dav/"+h.id+"/large", "", nil)
 	for n := range entries {
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("member number %d", n)), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if code, _, errs := h.run("folder", "scan", h.id); code != 0 {
+	if code, _, errs := h.Run("folder", "scan", h.id); code != 0 {
 		t.Fatal(errs)
 	}
 	ask := func() {
-		r, err := http.NewRequestWithContext(t.Context(), "PROPFIND", h.url+"/dav/"+h.id+"/large/", nil)
+		r, err := http.NewRequestWithContext(t.Context(), "PROPFIND", h.URL+"/dav/"+h.id+"/large/", nil)
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		r.SetBasicAuth("admin", adminPassword)
+		r.SetBasicAuth("admin", servertest.AdminPassword)
 		r.Header.Set("Depth", "1")
 		res, err := client.Do(r)
 		if err != nil {
@@ -410,8 +412,8 @@ func (h *hostile) listing(t *testing.T, entries int) {
 	}
 	all.Wait()
 	h.must(204, "DELETE", "/dav/"+h.id+"/large", "", nil)
-	within(t, time.Minute, "the deleted is gone from the disk", func() bool {
-		left, err := os.ReadDir(filepath.Join(h.data, "trash"))
+	servertest.Within(t, time.Minute, "the deleted is gone from the disk", func() bool {
+		left, err := os.ReadDir(filepath.Join(h.Data, "trash"))
 		return err == nil && len(left) == 0
 	})
 }
@@ -503,7 +505,7 @@ func (h *hostile) pipeline(t *testing.T) {
 // on its connection.
 func TestSEC7_Smuggling(t *testing.T) {
 	s := newProcess(t, "--sync", "none", "--trusted-proxy", "127.0.0.1")
-	h := &hostile{process: s, id: s.folder("Load"), addr: strings.TrimPrefix(s.url, "http://")}
+	h := &hostile{process: s, id: s.folder("Load"), addr: strings.TrimPrefix(s.URL, "http://")}
 	s.must(201, "PUT", "/dav/"+h.id+"/file", "content", nil)
 	inner := h.head("DELETE", "file")
 	for name, c := range map[string]struct {

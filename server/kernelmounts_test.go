@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // kernel is a machine on which a platform mounts folders for a user: a directory in place of its root.
@@ -32,8 +34,8 @@ type kernelMount struct {
 
 func newKernel(t *testing.T, s *process) *kernel {
 	t.Helper()
-	need(t, "mount.davfs", "davfs2")
-	dir, err := os.MkdirTemp(filepath.Dir(s.data), "kernel-")
+	servertest.Need(t, "mount.davfs", "davfs2")
+	dir, err := os.MkdirTemp(filepath.Dir(s.Data), "kernel-")
 	if err == nil {
 		err = os.Chmod(dir, 0o711) // the program that mounts gives its rights up
 	}
@@ -70,7 +72,7 @@ func (k *kernel) sh(script string, env []string, args ...string) (int, string) {
 	defer cancel()
 	c := exec.CommandContext(ctx, "sh", append([]string{"-s", "--"}, args...)...)
 	c.Dir, c.Stdin = k.dir, strings.NewReader(script)
-	c.Env = environment(append([]string{"MOUNT_STATE=" + filepath.Join(k.dir, "var", "state"), "LC_ALL=C.UTF-8"}, env...)...)
+	c.Env = servertest.Environment(append([]string{"MOUNT_STATE=" + filepath.Join(k.dir, "var", "state"), "LC_ALL=C.UTF-8"}, env...)...)
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	c.WaitDelay = 10 * time.Second
@@ -218,7 +220,7 @@ func TestKernelMountExpires(t *testing.T) {
 	dir := filepath.Join(k.dir, "data")
 	m := k.ask(map[string]any{"folders": []any{map[string]any{"id": id, "path": dir}}, "lifetime": 10})
 	k.run(m.Script)
-	within(t, 30*time.Second, "the mount ends", func() bool {
+	servertest.Within(t, 30*time.Second, "the mount ends", func() bool {
 		res, err := s.send(t.Context(), "PROPFIND", "/dav/"+id+"/", nil, "Authorization", "Bearer "+m.Token, "Depth", "0")
 		return err == nil && res.status == 401
 	})
@@ -312,10 +314,10 @@ func TestKernelMountsRefuse(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := strings.ReplaceAll(m.Script, ":/usr/sbin:/sbin", "")
-	if err := os.Symlink(need(t, "id", "coreutils"), filepath.Join(bin, "id")); err != nil {
+	if err := os.Symlink(servertest.Need(t, "id", "coreutils"), filepath.Join(bin, "id")); err != nil {
 		t.Fatal(err)
 	}
-	sh := need(t, "sh", "dash")
+	sh := servertest.Need(t, "sh", "dash")
 	c := exec.CommandContext(t.Context(), sh, "-s")
 	c.Dir, c.Env, c.Stdin = k.dir, []string{"PATH=" + bin}, strings.NewReader(script)
 	out, err := c.CombinedOutput()
@@ -353,7 +355,7 @@ func TestKernelMountsRefuse(t *testing.T) {
 	k.run(m.Script)
 	pidFile := "/run/mount.davfs/" + strings.ReplaceAll(strings.TrimPrefix(dir, "/"), "/", "-") + ".pid"
 	var pid int
-	within(t, 10*time.Second, "davfs2 writes its process ID", func() bool {
+	servertest.Within(t, 10*time.Second, "davfs2 writes its process ID", func() bool {
 		text, _ := os.ReadFile(pidFile)
 		fmt.Sscan(string(text), &pid)
 		return pid > 1
@@ -362,7 +364,7 @@ func TestKernelMountsRefuse(t *testing.T) {
 		t.Fatalf("process %d: %q, %v", pid, line, err)
 	}
 	syscall.Kill(pid, syscall.SIGKILL)
-	within(t, 10*time.Second, "it ends", func() bool { return syscall.Kill(pid, 0) != nil })
+	servertest.Within(t, 10*time.Second, "it ends", func() bool { return syscall.Kill(pid, 0) != nil })
 	os.Remove(pidFile)
 	if out := k.run(m.Script); !strings.Contains(out, "is mounted (rw)") || mountedAt(t, dir) != 1 {
 		t.Errorf("after it was killed:\n%s", out)
@@ -391,7 +393,7 @@ func TestKernelMountCommands(t *testing.T) {
 		}
 	}
 	k.run("chgrp davfs2 " + state + "/cache && chmod 770 " + state + "/cache && chmod 711 " + filepath.Dir(state))
-	need(t, "rclone", "rclone")
+	servertest.Need(t, "rclone", "rclone")
 	for _, mount := range []string{f.Mount + " >/dev/null 2>&1", f.Rclone + " >/dev/null 2>&1"} {
 		k.run(mount)
 		if got, err := os.ReadFile(dir + "/known"); err != nil || string(got) != "text" || mountedAt(t, dir) != 1 {
@@ -400,6 +402,6 @@ func TestKernelMountCommands(t *testing.T) {
 		if err := os.WriteFile(dir+"/new", nil, 0o644); !errors.Is(err, syscall.EROFS) {
 			t.Errorf("%s: writing: %v, want EROFS", mount, err)
 		}
-		within(t, 10*time.Second, "umount", func() bool { code, _ := k.sh(f.Umount, nil); return code == 0 })
+		servertest.Within(t, 10*time.Second, "umount", func() bool { code, _ := k.sh(f.Umount, nil); return code == 0 })
 	}
 }

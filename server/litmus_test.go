@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // litmusSuites are the suites of litmus and how many tests of theirs must pass.
@@ -36,11 +38,11 @@ func TestCI1_Litmus(t *testing.T) {
 
 // testLitmus runs the first n suites.
 func testLitmus(t *testing.T, s *process, n int) {
-	litmus := need(t, "litmus", "litmus")
+	litmus := servertest.Need(t, "litmus", "litmus")
 	id := s.folder("litmus")
 	for _, suite := range litmusSuites[:n] {
 		t.Run(suite.name, func(t *testing.T) {
-			out := runLitmus(t, litmus, suite.name, s.url+"/dav/"+id+"/")
+			out := runLitmus(t, litmus, suite.name, s.URL+"/dav/"+id+"/")
 			m := litmusSummary.FindStringSubmatch(out)
 			if m == nil || m[1] != suite.name || m[2] != suite.tests || m[3] != suite.tests || m[4] != "0" {
 				t.Errorf("not all %s tests ran and passed", suite.tests)
@@ -59,9 +61,9 @@ func testLitmus(t *testing.T, s *process, n int) {
 func runLitmus(t *testing.T, litmus, suite, url string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	c := exec.CommandContext(ctx, litmus, url, "admin", adminPassword)
+	c := exec.CommandContext(ctx, litmus, url, "admin", servertest.AdminPassword)
 	c.Dir = t.TempDir() // for its logs
-	c.Env = environment("TESTS=" + suite)
+	c.Env = servertest.Environment("TESTS=" + suite)
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Errorf("litmus %s: %v", suite, err)
@@ -77,7 +79,7 @@ func TestCI1_Lockbomb(t *testing.T) {
 	t.Parallel()
 	const clients = 20
 	rounds := 50
-	if long {
+	if servertest.Long {
 		rounds = 5000
 	}
 	s := newProcess(t)
@@ -117,7 +119,7 @@ func TestCI1_LargeFile(t *testing.T) {
 	s := newProcess(t)
 	id := s.folder("large", "--max-bytes", "6GiB")
 	s.must(201, "PUT", "/dav/"+id+"/large.bin", "", nil)
-	f, err := os.OpenFile(filepath.Join(s.data, "files", id, "large.bin"), os.O_WRONLY, 0)
+	f, err := os.OpenFile(filepath.Join(s.Data, "files", id, "large.bin"), os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,12 +146,12 @@ func TestCI1_LargeFile(t *testing.T) {
 	}
 	s.must(416, "GET", "/dav/"+id+"/large.bin", "", map[string]string{"Range": fmt.Sprintf("bytes=%d-", size)})
 	// Lengths of the quota, too. The server looks at the announced length before it asks for the body.
-	r, err := http.NewRequestWithContext(t.Context(), "PUT", s.url+"/dav/"+id+"/larger.bin", strings.NewReader("x"))
+	r, err := http.NewRequestWithContext(t.Context(), "PUT", s.URL+"/dav/"+id+"/larger.bin", strings.NewReader("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.ContentLength = 7 << 30
-	r.SetBasicAuth("admin", adminPassword)
+	r.SetBasicAuth("admin", servertest.AdminPassword)
 	r.Header.Set("Expect", "100-continue")
 	patient := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: 30 * time.Second}}
 	res, err := patient.Do(r)
@@ -160,8 +162,8 @@ func TestCI1_LargeFile(t *testing.T) {
 	if res.StatusCode != 507 {
 		t.Errorf("PUT of 7 GiB into 6 GiB: %s", res.Status)
 	}
-	s.stop()
-	if code, out, errs := s.run("check", "--repair"); code != 0 {
+	s.Stop()
+	if code, out, errs := s.Run("check", "--repair"); code != 0 {
 		t.Errorf("davit check: exit %d\n%s%s", code, out, errs)
 	}
 }
@@ -169,7 +171,7 @@ func TestCI1_LargeFile(t *testing.T) {
 // The upload and download of more than 4 GiB, in the long form.
 func TestCI1_LargeUpload(t *testing.T) {
 	blocks := int64(1000)
-	if long {
+	if servertest.Long {
 		blocks = 65_544 // 4 GiB and 512 KiB
 	}
 	block := make([]byte, 64<<10)
@@ -186,12 +188,12 @@ func TestCI1_LargeUpload(t *testing.T) {
 	for i := range readers {
 		readers[i] = bytes.NewReader(block)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), "PUT", s.url+"/dav/"+id+"/large.bin", io.MultiReader(readers...))
+	r, err := http.NewRequestWithContext(t.Context(), "PUT", s.URL+"/dav/"+id+"/large.bin", io.MultiReader(readers...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.ContentLength = blocks * int64(len(block))
-	r.SetBasicAuth("admin", adminPassword)
+	r.SetBasicAuth("admin", servertest.AdminPassword)
 	res, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -203,11 +205,11 @@ func TestCI1_LargeUpload(t *testing.T) {
 	if u := s.usage(id); u.Bytes != r.ContentLength {
 		t.Errorf("used are %d bytes, want %d", u.Bytes, r.ContentLength)
 	}
-	r, err = http.NewRequestWithContext(t.Context(), "GET", s.url+"/dav/"+id+"/large.bin", nil)
+	r, err = http.NewRequestWithContext(t.Context(), "GET", s.URL+"/dav/"+id+"/large.bin", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.SetBasicAuth("admin", adminPassword)
+	r.SetBasicAuth("admin", servertest.AdminPassword)
 	if res, err = client.Do(r); err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestCI5_NPMWebdav(t *testing.T) {
 			s := newProcess(t, args...)
 			id := s.folder("npm", "--max-bytes", "1MiB")
 			node := newTool(t, "node")
-			code, out, errs := node.try("", filepath.Join(dir, "drive.js"), s.url+"/dav/"+id, "admin", s.token(), map[bool]string{true: "true"}[infinite])
+			code, out, errs := node.try("", filepath.Join(dir, "drive.js"), s.URL+"/dav/"+id, "admin", s.token(), map[bool]string{true: "true"}[infinite])
 			if code != 0 || out != "done\n" {
 				t.Errorf("exit %d\n%s%s", code, out, errs)
 			}

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // File managers copy many files at once, each first without credentials: the 401 comes early, and then it
@@ -65,7 +67,7 @@ func TestCLI10_ParallelPutsWithoutCredentials(t *testing.T) {
 
 // uploadUnasked sends a PUT without credentials, which must be refused with 401, and then with them.
 func uploadUnasked(s *process, secure bool, target, text string, expect, late bool) error {
-	host := s.url[strings.Index(s.url, "//")+2:]
+	host := s.URL[strings.Index(s.URL, "//")+2:]
 	dial := func() (net.Conn, *bufio.Reader, error) {
 		conn, err := net.Dial("tcp", host)
 		if err == nil && secure {
@@ -77,7 +79,7 @@ func uploadUnasked(s *process, secure bool, target, text string, expect, late bo
 		return conn, bufio.NewReader(conn), conn.SetDeadline(time.Now().Add(30 * time.Second))
 	}
 	head := fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Files\r\nContent-Length: %d\r\n", target, host, len(text))
-	login := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("admin:"+adminPassword)) + "\r\n"
+	login := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("admin:"+servertest.AdminPassword)) + "\r\n"
 	wait := ""
 	if expect {
 		wait = "Expect: 100-continue\r\n"

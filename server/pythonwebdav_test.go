@@ -23,7 +23,7 @@ func TestCI5_PythonWebdavclient(t *testing.T) {
 	python.path = "/usr/bin/python3" // Debian's, which has the library
 	python.file("tree up/one", "1")
 	python.file("tree up/sub/two", "2")
-	code, out, errs := python.try("", driver, s.url+"/dav/"+id, "admin", s.token())
+	code, out, errs := python.try("", driver, s.URL+"/dav/"+id, "admin", s.token())
 	if code != 0 || out != "done\n" {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // newRclone is an rclone whose remote "davit:" is the folder. vendor is the kind of server that it is
@@ -19,7 +21,7 @@ func newRclone(t *testing.T, s *process, vendor, id, token string) *tool {
 	t.Helper()
 	plain := newTool(t, "rclone")
 	return newTool(t, "rclone", "RCLONE_CONFIG=/dev/null",
-		"RCLONE_CONFIG_DAVIT_TYPE=webdav", "RCLONE_CONFIG_DAVIT_VENDOR="+vendor, "RCLONE_CONFIG_DAVIT_URL="+s.url+"/dav/"+id+"/",
+		"RCLONE_CONFIG_DAVIT_TYPE=webdav", "RCLONE_CONFIG_DAVIT_VENDOR="+vendor, "RCLONE_CONFIG_DAVIT_URL="+s.URL+"/dav/"+id+"/",
 		"RCLONE_CONFIG_DAVIT_USER=admin", "RCLONE_CONFIG_DAVIT_PASS="+strings.TrimSpace(plain.run("obscure", token)))
 }
 
@@ -180,7 +182,7 @@ func testRcloneMount(t *testing.T, s *process, rclone *tool, _, id string) {
 		mount.Process.Kill()
 		exec.Command("umount", "-l", dir).Run()
 	})
-	within(t, 20*time.Second, "rclone mounts", func() bool {
+	servertest.Within(t, 20*time.Second, "rclone mounts", func() bool {
 		mounts, _ := os.ReadFile("/proc/self/mounts")
 		return strings.Contains(string(mounts), " "+dir+" ")
 	})

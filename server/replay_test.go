@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // Sequences of clients that do not run here, or not in every way that people use them (D39), are
@@ -94,7 +96,7 @@ func run(t *testing.T, s *process, file string, transport *http.Transport) {
 		t: t, file: filepath.Join("..", "testdata", "clients", file), s: s, auth: "basic", fresh: true, version: 1,
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		vars: map[string]string{
-			"id": id, "title": url.PathEscape(title), "url": s.url, "host": s.url[strings.Index(s.url, "//")+2:],
+			"id": id, "title": url.PathEscape(title), "url": s.URL, "host": s.URL[strings.Index(s.URL, "//")+2:],
 		},
 	}
 	if transport.ForceAttemptHTTP2 {
@@ -258,7 +260,7 @@ func (c *script) send(p step, auth string) response {
 	if p.hasBody {
 		body = strings.NewReader(c.fill(strings.Join(p.body, "\n"), plainly))
 	}
-	r, err := http.NewRequestWithContext(ctx, p.method, c.s.url, nil)
+	r, err := http.NewRequestWithContext(ctx, p.method, c.s.URL, nil)
 	if err != nil {
 		c.fatalf("%v", err)
 	}
@@ -286,7 +288,7 @@ func (c *script) send(p step, auth string) response {
 	}
 	switch auth {
 	case "basic":
-		r.SetBasicAuth("admin", adminPassword)
+		r.SetBasicAuth("admin", servertest.AdminPassword)
 	case "bearer":
 		r.Header["Authorization"] = []string{"Bearer"}
 	}
@@ -422,12 +424,12 @@ func TestCLI8_InterruptedUpload(t *testing.T) {
 		if broken {
 			body = io.MultiReader(strings.NewReader(part[:len(part)/2]), &cutOff{cancel})
 		}
-		r, err := http.NewRequestWithContext(ctx, "PUT", s.url+target, body)
+		r, err := http.NewRequestWithContext(ctx, "PUT", s.URL+target, body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.ContentLength = int64(len(part))
-		r.SetBasicAuth("admin", adminPassword)
+		r.SetBasicAuth("admin", servertest.AdminPassword)
 		r.Header.Set("Content-Range", span)
 		res, err := client.Do(r)
 		cancel()

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // Benchmarks of the requirements about time, with the program as people run it:
@@ -23,39 +25,39 @@ import (
 
 // fillByHand puts count empty files into a new collection of a folder.
 func (s *process) fillByHand(folder, dir string, count int) {
-	s.t.Helper()
-	at := filepath.Join(s.data, "files", folder, dir)
+	s.T.Helper()
+	at := filepath.Join(s.Data, "files", folder, dir)
 	if err := os.Mkdir(at, 0o755); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	for n := range count {
 		if err := os.WriteFile(filepath.Join(at, fmt.Sprintf("file-%06d.txt", n)), nil, 0o644); err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 	}
 }
 
 // memory is a line of the server's /proc/PID/status, such as VmHWM, in bytes.
 func (s *process) memory(field string) float64 {
-	s.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	s.T.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.Cmd.Process.Pid))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(text), field+":")
 	kib, err := strconv.Atoi(strings.Fields(rest)[0])
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return float64(kib) * 1024
 }
 
 // cpu is the processor time that the server has taken so far.
 func (s *process) cpu() time.Duration {
-	s.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	s.T.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.Cmd.Process.Pid))
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(rest)
@@ -63,7 +65,7 @@ func (s *process) cpu() time.Duration {
 	for _, field := range fields[11:13] { // utime and stime, in hundredths of a second
 		n, err := strconv.Atoi(field)
 		if err != nil {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		ticks += n
 	}
@@ -83,11 +85,11 @@ func BenchmarkPER2_Listing(b *testing.B) {
 			b.ResetTimer()
 			for range b.N {
 				time.Sleep(1100 * time.Millisecond) // a listing is kept for a second
-				r, err := http.NewRequest("PROPFIND", s.url+"/dav/"+folder+"/many/", nil)
+				r, err := http.NewRequest("PROPFIND", s.URL+"/dav/"+folder+"/many/", nil)
 				if err != nil {
 					b.Fatal(err)
 				}
-				r.SetBasicAuth("admin", adminPassword)
+				r.SetBasicAuth("admin", servertest.AdminPassword)
 				r.Header.Set("Depth", "1")
 				start := time.Now()
 				a, err := http.DefaultTransport.RoundTrip(r)
@@ -118,7 +120,7 @@ func BenchmarkPER2_Listing(b *testing.B) {
 func BenchmarkPER4_GET7_LargeFiles(b *testing.B) {
 	const size = 512 << 20
 	s := newProcess(b, "--default-max-bytes", "0", "--sync", "none")
-	target := s.url + "/dav/" + s.folder("Large") + "/large"
+	target := s.URL + "/dav/" + s.folder("Large") + "/large"
 	file := filepath.Join(b.TempDir(), "plain")
 	plain := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
@@ -157,7 +159,7 @@ func BenchmarkPER4_GET7_LargeFiles(b *testing.B) {
 				if method == "PUT" {
 					r.ContentLength = size
 				}
-				r.SetBasicAuth("admin", adminPassword)
+				r.SetBasicAuth("admin", servertest.AdminPassword)
 				start := time.Now()
 				a, err := http.DefaultTransport.RoundTrip(r)
 				if err != nil {
@@ -194,7 +196,7 @@ func (r *repeating) Read(p []byte) (int, error) {
 // Durable uploads of 4 KiB by one client and by 64, and how often the disk can sync such a file.
 func BenchmarkPER4_DurableUploads(b *testing.B) {
 	s := newProcess(b, "--default-max-bytes", "0", "--default-max-files", "0", "--max-connections", "0")
-	target := s.url + "/dav/" + s.folder("Durable") + "/"
+	target := s.URL + "/dav/" + s.folder("Durable") + "/"
 	dir := b.TempDir()
 	body := bytes.Repeat([]byte("x"), 4096)
 	var names atomic.Int64
@@ -205,7 +207,7 @@ func BenchmarkPER4_DurableUploads(b *testing.B) {
 		if err != nil {
 			return err
 		}
-		r.SetBasicAuth("admin", adminPassword)
+		r.SetBasicAuth("admin", servertest.AdminPassword)
 		a, err := transport.RoundTrip(r)
 		if err != nil {
 			return err
@@ -268,7 +270,7 @@ func BenchmarkListing(b *testing.B) {
 	s := newProcess(b, "--default-max-files", "0")
 	folder := s.folder("Listing")
 	s.fillByHand(folder, "many", count)
-	dav, api := s.url+"/dav/"+folder+"/many/", s.url+"/api/davit/folders/"+folder+"/files?path=/many"
+	dav, api := s.URL+"/dav/"+folder+"/many/", s.URL+"/api/davit/folders/"+folder+"/files?path=/many"
 	for _, c := range []struct{ name, method, url, body, accept string }{
 		{"propfind", "PROPFIND", dav, `<propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/></prop></propfind>`, "identity"},
 		{"listing", "GET", api, "", "identity"},
@@ -284,7 +286,7 @@ func BenchmarkListing(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				r.SetBasicAuth("admin", adminPassword)
+				r.SetBasicAuth("admin", servertest.AdminPassword)
 				r.Header.Set("Depth", "1")
 				r.Header.Set("Accept-Encoding", c.accept)
 				start := time.Now()

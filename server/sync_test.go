@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // report is a client's question for changes: names below the folder that changed, "-" before those that are gone.
 // ok is false if the token is refused.
 func (s *process) changesSince(id, token string) (names []string, next string, ok bool) {
-	s.t.Helper()
+	s.T.Helper()
 	res := s.do("REPORT", "/dav/"+id+"/", `<sync-collection xmlns="DAV:"><sync-token>`+token+
 		`</sync-token><sync-level>infinite</sync-level><prop><getetag/></prop></sync-collection>`, nil)
 	if res.status == 403 && strings.Contains(res.body, "<D:valid-sync-token/>") {
@@ -27,7 +29,7 @@ func (s *process) changesSince(id, token string) (names []string, next string, o
 		Token string `xml:"DAV: sync-token"`
 	}
 	if err := xml.Unmarshal([]byte(res.body), &ms); res.status != 207 || err != nil {
-		s.t.Fatalf("REPORT: %d %v\n%s", res.status, err, res.body)
+		s.T.Fatalf("REPORT: %d %v\n%s", res.status, err, res.body)
 	}
 	for _, r := range ms.Responses {
 		name := strings.TrimPrefix(r.Href, "/dav/"+id+"/")
@@ -62,47 +64,47 @@ func TestREP2_TokensOverRestarts(t *testing.T) {
 	put("first")
 	token := want("all", "", "first")
 	put("a")
-	s.stop()
-	s.start()
+	s.Stop()
+	s.Start()
 	put("b")
 	want("over a stop", token, "a", "b")
 	s.must(204, "DELETE", "/dav/"+id+"/a", "", nil)
-	s.stop()
-	s.start()
+	s.Stop()
+	s.Start()
 	token = want("over two stops", token, "-a", "b")
-	s.stop()
-	s.start()
+	s.Stop()
+	s.Start()
 	want("nothing changed", token)
 
 	put("c") // and the server dies before, or after, it has written that down
-	s.kill()
-	s.start()
+	s.Kill()
+	s.Start()
 	refused("after a kill", token)
 	token = want("anew", "", "b", "c", "first")
-	s.kill() // while the folder is still marked as being changed
-	s.start()
+	s.Kill() // while the folder is still marked as being changed
+	s.Start()
 	refused("after a second kill", token)
 
 	token = want("anew", "", "b", "c", "first")
-	if err := os.WriteFile(filepath.Join(s.data, "files", id, "by hand"), []byte("x"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(s.Data, "files", id, "by hand"), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	want("nobody has told", token)
-	if code, _, errs := s.run("folder", "scan", id); code != 0 {
+	if code, _, errs := s.Run("folder", "scan", id); code != 0 {
 		t.Fatalf("scan: %d %s", code, errs)
 	}
-	within(t, 20*time.Second, "the scan refuses the token", func() bool {
+	servertest.Within(t, 20*time.Second, "the scan refuses the token", func() bool {
 		_, _, ok := s.changesSince(id, token)
 		return !ok
 	})
 	token = want("after a scan", "", "b", "by%20hand", "c", "first")
-	if code, _, errs := s.run("folder", "scan", id); code != 0 {
+	if code, _, errs := s.Run("folder", "scan", id); code != 0 {
 		t.Fatalf("scan: %d %s", code, errs)
 	}
-	s.stop() // the scan that was asked for is done now or at the next start
-	s.start()
-	within(t, 20*time.Second, "the scan is over", func() bool {
-		log, err := os.ReadFile(s.logFile())
+	s.Stop() // the scan that was asked for is done now or at the next start
+	s.Start()
+	servertest.Within(t, 20*time.Second, "the scan is over", func() bool {
+		log, err := os.ReadFile(s.LogFile())
 		return err == nil && strings.Count(string(log), `"folder scanned"`) >= 2
 	})
 	put("d")
@@ -111,13 +113,13 @@ func TestREP2_TokensOverRestarts(t *testing.T) {
 	// "davit check --repair" makes a folder clean that a crash has left: its journal is not believed either.
 	_, token, _ = s.changesSince(id, token)
 	put("e")
-	s.kill()
-	if err := os.Remove(filepath.Join(s.data, "files", id, "b")); err != nil {
+	s.Kill()
+	if err := os.Remove(filepath.Join(s.Data, "files", id, "b")); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errs := s.run("check", "--repair"); code != 0 && code != 1 {
+	if code, out, errs := s.Run("check", "--repair"); code != 0 && code != 1 {
 		t.Fatalf("check: %d %s%s", code, out, errs)
 	}
-	s.start()
+	s.Start()
 	refused("after a repair", token)
 }

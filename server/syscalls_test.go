@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // traced is the program under strace.
@@ -22,29 +24,29 @@ type traced struct {
 
 func newTraced(t *testing.T, args ...string) *traced {
 	t.Helper()
-	s := &traced{process: prepareProcess(t, args...), log: filepath.Join(t.TempDir(), "calls")}
-	s.under = []string{need(t, "strace", "strace"), "-f", "-qq", "-s", "200", "-o", s.log, "-e",
+	s := &traced{process: &process{servertest.Prepare(t, args...)}, log: filepath.Join(t.TempDir(), "calls")}
+	s.Under = []string{servertest.Need(t, "strace", "strace"), "-f", "-qq", "-s", "200", "-o", s.log, "-e",
 		"trace=statx,newfstatat,fstat,open,openat,openat2,getdents64,read,pread64,fcntl,sendfile,fsync,fdatasync"}
 	t.Cleanup(func() {
 		// strace that is killed leaves the program behind.
-		pid := s.cmd.Process.Pid
+		pid := s.Cmd.Process.Pid
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 		for child := range strings.FieldsSeq(string(text)) {
 			if n, err := strconv.Atoi(child); err == nil {
 				syscall.Kill(n, syscall.SIGKILL)
 			}
 		}
-		if s.exited != nil {
-			<-s.exited
+		if s.Exited != nil {
+			<-s.Exited
 		}
 	})
-	s.start()
+	s.Start()
 	return s
 }
 
 // mark asks for a missing file, so that a place in the log can be found again.
 func (s *traced) mark(id string) string {
-	s.t.Helper()
+	s.T.Helper()
 	s.marks++
 	name := fmt.Sprintf("marker-%d", s.marks)
 	s.must(404, "HEAD", "/dav/"+id+"/"+name, "", nil)
@@ -55,9 +57,9 @@ var call = regexp.MustCompile(`^\d+ +(\w+)\((.*)`)
 
 // calls gives the arguments of the system calls between two marks, by the calls' names.
 func (s *traced) calls(from, to string) map[string][]string {
-	s.t.Helper()
+	s.T.Helper()
 	var found map[string][]string
-	within(s.t, 30*time.Second, "strace has written its log", func() bool {
+	servertest.Within(s.T, 30*time.Second, "strace has written its log", func() bool {
 		found = nil
 		f, err := os.Open(s.log)
 		if err != nil {
@@ -89,7 +91,7 @@ func TestPER1_PER3_SystemCalls(t *testing.T) {
 	id := s.folder("Home", "--max-files", "0")
 	const few, many = 10, 1000
 	for name, n := range map[string]int{"few": few, "many": many} {
-		dir := filepath.Join(s.data, "files", id, name)
+		dir := filepath.Join(s.Data, "files", id, name)
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -55,12 +55,12 @@ func TestCI5_TimesOfFiles(t *testing.T) {
 			upload: func(t *testing.T, s *process) error {
 				curl := newTool(t, "curl")
 				aged(curl)
-				curl.run("-q", "-s", "-f", "-u", "admin:"+token, "-T", "local", "-H", fmt.Sprint("X-OC-Mtime: ", old.Unix()), s.url+"/dav/"+id+"/file")
+				curl.run("-q", "-s", "-f", "-u", "admin:"+token, "-T", "local", "-H", fmt.Sprint("X-OC-Mtime: ", old.Unix()), s.URL+"/dav/"+id+"/file")
 				return nil
 			},
 			download: func(t *testing.T, s *process) string {
 				curl := newTool(t, "curl")
-				curl.run("-q", "-s", "-f", "-R", "-u", "admin:"+token, "-o", "back", s.url+"/dav/"+id+"/file")
+				curl.run("-q", "-s", "-f", "-R", "-u", "admin:"+token, "-o", "back", s.URL+"/dav/"+id+"/file")
 				return filepath.Join(curl.dir, "back")
 			},
 		},
@@ -85,7 +85,7 @@ func TestCI5_TimesOfFiles(t *testing.T) {
 			client: "gvfs", up: false, down: true,
 			upload: func(t *testing.T, s *process) error {
 				gio := newBus(t)
-				root := strings.Replace(s.url, "http:", "dav:", 1) + "/dav/" + id
+				root := strings.Replace(s.URL, "http:", "dav:", 1) + "/dav/" + id
 				gio.try("admin\n"+token+"\n", "mount", root)
 				aged(gio)
 				gio.run("copy", "--preserve", "local", root+"/file")
@@ -93,7 +93,7 @@ func TestCI5_TimesOfFiles(t *testing.T) {
 			},
 			download: func(t *testing.T, s *process) string {
 				gio := newBus(t)
-				root := strings.Replace(s.url, "http:", "dav:", 1) + "/dav/" + id
+				root := strings.Replace(s.URL, "http:", "dav:", 1) + "/dav/" + id
 				gio.try("admin\n"+token+"\n", "mount", root)
 				gio.run("copy", "--preserve", root+"/file", "back")
 				return filepath.Join(gio.dir, "back")

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 const uploadsURL = "/api/davit/uploads"
@@ -31,13 +33,13 @@ func (s *process) tus(method, path string, body io.Reader, header ...string) (re
 
 // mustTus is tus for a request that has to give this status.
 func (s *process) mustTus(status int, method, path, body string, header ...string) response {
-	s.t.Helper()
+	s.T.Helper()
 	res, err := s.tus(method, path, strings.NewReader(body), header...)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	if res.status != status {
-		s.t.Fatalf("%s %s: %d, want %d: %s", method, path, res.status, status, res.body)
+		s.T.Fatalf("%s %s: %d, want %d: %s", method, path, res.status, status, res.body)
 	}
 	return res
 }
@@ -54,25 +56,25 @@ type unfinishedUpload struct {
 }
 
 func (s *process) unfinished() []unfinishedUpload {
-	s.t.Helper()
+	s.T.Helper()
 	var list struct{ Uploads []unfinishedUpload }
 	if err := json.Unmarshal([]byte(s.must(200, "GET", uploadsURL, "", nil).body), &list); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	return list.Uploads
 }
 
 // wantRoom checks what a folder with a limit holds, and what is left beside unfinished uploads.
 func (s *process) wantRoom(id string, used, available int64) {
-	s.t.Helper()
+	s.T.Helper()
 	if u := s.usage(id); u.Bytes != used || u.Available != available {
-		s.t.Errorf("%d used, %d available; want %d, %d", u.Bytes, u.Available, used, available)
+		s.T.Errorf("%d used, %d available; want %d, %d", u.Bytes, u.Available, used, available)
 	}
 }
 
 // An upload goes on after the server was stopped, and after it was killed, with curl.
 func TestPAR2_RestartAndCurl(t *testing.T) {
-	curl := need(t, "curl", "curl")
+	curl := servertest.Need(t, "curl", "curl")
 	s := newProcess(t)
 	id := s.folder("docs", "--max-bytes", "1000000")
 	random := rand.New(rand.NewPCG(1, 2))
@@ -85,7 +87,7 @@ func TestPAR2_RestartAndCurl(t *testing.T) {
 	run := func(header string, args ...string) (status, value string) {
 		t.Helper()
 		args = append([]string{"-sS", "-o", filepath.Join(dir, "body"), "-w", "%{http_code} %header{" + header + "}",
-			"-u", "admin:" + adminPassword, "-H", "Tus-Resumable: 1.0.0"}, args...)
+			"-u", "admin:" + servertest.AdminPassword, "-H", "Tus-Resumable: 1.0.0"}, args...)
 		out, err := exec.CommandContext(t.Context(), curl, args...).CombinedOutput()
 		if err != nil {
 			t.Fatalf("curl: %v\n%s", err, out)
@@ -100,55 +102,55 @@ func TestPAR2_RestartAndCurl(t *testing.T) {
 			t.Fatal(err)
 		}
 		status, offset := run("upload-offset", "-X", "PATCH", "-H", "Content-Type: application/offset+octet-stream",
-			"-H", "Upload-Offset: "+strconv.Itoa(from), "--data-binary", "@"+part, s.url+url)
+			"-H", "Upload-Offset: "+strconv.Itoa(from), "--data-binary", "@"+part, s.URL+url)
 		if status != "204" || offset != strconv.Itoa(to) {
 			t.Fatalf("PATCH: %s, offset %s, want %d", status, offset, to)
 		}
 	}
 	stands := func(url string, want int) {
 		t.Helper()
-		if status, offset := run("upload-offset", "-I", s.url+url); status != "200" || offset != strconv.Itoa(want) {
+		if status, offset := run("upload-offset", "-I", s.URL+url); status != "200" || offset != strconv.Itoa(want) {
 			t.Errorf("HEAD: %s, offset %s; want %d", status, offset, want)
 		}
 		s.wantRoom(id, 0, 700_000)
 	}
 
 	status, url := run("location", "-X", "POST", "-H", "Content-Length: 0", "-H", "Upload-Length: 300000",
-		"-H", "Upload-Metadata: "+uploadMeta(id, "big.bin"), s.url+uploadsURL)
+		"-H", "Upload-Metadata: "+uploadMeta(id, "big.bin"), s.URL+uploadsURL)
 	if status != "201" {
 		t.Fatal(status)
 	}
 	stands(url, 0)
 	send(url, 0, 100_000)
 	stands(url, 100_000)
-	s.stop()
-	s.start()
+	s.Stop()
+	s.Start()
 	stands(url, 100_000)
 	send(url, 100_000, 150_000)
-	s.kill()
-	s.start()
-	within(t, 10*time.Second, "the folder is counted", func() bool { return s.usage(id).Files == 0 })
+	s.Kill()
+	s.Start()
+	servertest.Within(t, 10*time.Second, "the folder is counted", func() bool { return s.usage(id).Files == 0 })
 	stands(url, 150_000)
 	// Below what is reserved: it stays reserved, also over a restart, and nothing is left.
 	var limits struct{ MaxBytes int64 }
 	s.json(&limits, "folder", "limit", id, "--max-bytes", "200000")
-	s.stop()
-	s.start()
+	s.Stop()
+	s.Start()
 	s.wantRoom(id, 0, 0)
 	s.json(&limits, "folder", "limit", id, "--max-bytes", "1000000")
-	within(t, 5*time.Second, "the limit is followed", func() bool { return s.usage(id).Available == 700_000 })
+	servertest.Within(t, 5*time.Second, "the limit is followed", func() bool { return s.usage(id).Available == 700_000 })
 
 	// What no row knows, and rows without their file, end with the next start.
 	lost := s.mustTus(201, "POST", uploadsURL, "", "Upload-Length", "1000", "Upload-Metadata", uploadMeta(id, "lost")).header.Get("Location")
-	kept := filepath.Join(s.data, "staging", "kept")
+	kept := filepath.Join(s.Data, "staging", "kept")
 	if err := os.Remove(filepath.Join(kept, filepath.Base(lost))); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(kept, "unknown"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.stop()
-	s.start()
+	s.Stop()
+	s.Start()
 	stands(url, 150_000)
 	s.mustTus(404, "HEAD", lost, "")
 	if left, err := os.ReadDir(kept); err != nil || len(left) != 1 {
@@ -163,8 +165,8 @@ func TestPAR2_RestartAndCurl(t *testing.T) {
 	if left, err := os.ReadDir(kept); err != nil || len(left) != 0 {
 		t.Errorf("in staging: %v, %v", left, err)
 	}
-	s.stop()
-	if code, out, errs := s.run("check"); code != 0 {
+	s.Stop()
+	if code, out, errs := s.Run("check"); code != 0 {
 		t.Errorf("davit check: exit %d\n%s%s", code, out, errs)
 	}
 }
@@ -173,7 +175,7 @@ func TestPAR2_RestartAndCurl(t *testing.T) {
 // whole file, and the room is right.
 func TestPAR2_Kill(t *testing.T) {
 	kills := 8
-	if long {
+	if servertest.Long {
 		kills = 100
 	}
 	seed := rand.Uint64()
@@ -219,7 +221,7 @@ func TestPAR2_Kill(t *testing.T) {
 	}
 	n := 0
 	for range kills {
-		s.args = []string{"--sync", []string{"none", "full"}[random.IntN(2)]}
+		s.Args = []string{"--sync", []string{"none", "full"}[random.IntN(2)]}
 		var last *upload
 		done := make(chan struct{})
 		go func() {
@@ -247,10 +249,10 @@ func TestPAR2_Kill(t *testing.T) {
 			}
 		}()
 		time.Sleep(time.Duration(20+rand.IntN(300)) * time.Millisecond)
-		s.kill()
+		s.Kill()
 		<-done
-		s.start()
-		within(t, 10*time.Second, "usage is what is on the disk", func() bool {
+		s.Start()
+		servertest.Within(t, 10*time.Second, "usage is what is on the disk", func() bool {
 			bytes, count := s.walk(id)
 			u := s.usage(id)
 			return u.Bytes == bytes && u.Files == count
@@ -295,7 +297,7 @@ func TestPAR2_Kill(t *testing.T) {
 		}
 		used, _ = s.walk(id)
 		s.wantRoom(id, used, limit-used)
-		if left, err := os.ReadDir(filepath.Join(s.data, "staging", "kept")); err != nil || len(left) != 0 {
+		if left, err := os.ReadDir(filepath.Join(s.Data, "staging", "kept")); err != nil || len(left) != 0 {
 			t.Errorf("in staging: %v, %v", left, err)
 		}
 		if t.Failed() {
@@ -322,10 +324,10 @@ func TestPAR2_TakeOverWithHTTP2(t *testing.T) {
 		first <- res
 	}()
 	io.WriteString(writer, "01234")
-	within(t, 10*time.Second, "the first bytes are there", func() bool {
+	servertest.Within(t, 10*time.Second, "the first bytes are there", func() bool {
 		return s.mustTus(200, "HEAD", url, "").header.Get("Upload-Offset") == "5"
 	})
-	within(t, 20*time.Second, "a new PATCH takes over", func() bool {
+	servertest.Within(t, 20*time.Second, "a new PATCH takes over", func() bool {
 		res, err := s.tus("PATCH", url, strings.NewReader("56789"), "Upload-Offset", "5")
 		if err != nil || res.status != 204 && res.status != 423 {
 			t.Fatalf("PATCH: %d %s, %v", res.status, res.body, err)

@@ -24,7 +24,7 @@ func TestT14_ReadmeWalkThrough(t *testing.T) {
 	s := newProcess(t)
 	passwords := map[string]string{}
 	for _, name := range []string{"ann", "jonas"} {
-		code, out, errs := s.run("user", "add", name)
+		code, out, errs := s.Run("user", "add", name)
 		if code != 0 {
 			t.Fatal(errs)
 		}
@@ -35,7 +35,7 @@ func TestT14_ReadmeWalkThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What a person puts in: passwords, and IDs from the answers.
-	walk = strings.NewReplacer("ann:TOKEN", "ann:"+passwords["ann"], "http://127.0.0.1:8080", s.url, "-u jonas ", "-u jonas:"+passwords["jonas"]+" ",
+	walk = strings.NewReplacer("ann:TOKEN", "ann:"+passwords["ann"], "http://127.0.0.1:8080", s.URL, "-u jonas ", "-u jonas:"+passwords["jonas"]+" ",
 		`"INVITATION"`, `"'$(id received)'"`, `"ID"`, `"'$(id made)'"`).Replace(walk)
 	lines := strings.Split(strings.TrimSpace(walk), "\n")
 	for i, line := range lines {

@@ -4,7 +4,7 @@
 # right to install Debian packages it names the missing ones and fails.
 set -eu
 
-packages="gcc:gcc /usr/include/stdlib.h:libc6-dev curl:curl git:git strace:strace unzip:unzip litmus:litmus cadaver:cadaver mount.davfs:davfs2 rclone:rclone fusermount3:fuse3 gio:libglib2.0-bin /usr/libexec/gvfsd-dav:gvfs-backends dbus-daemon:dbus-daemon node:nodejs npm:npm chromium:chromium /usr/lib/python3/dist-packages/webdav3:python3-webdavclient"
+packages="gcc:gcc /usr/include/stdlib.h:libc6-dev curl:curl git:git strace:strace unzip:unzip litmus:litmus cadaver:cadaver mount.davfs:davfs2 rclone:rclone fusermount3:fuse3 gio:libglib2.0-bin /usr/libexec/gvfsd-dav:gvfs-backends dbus-daemon:dbus-daemon node:nodejs npm:npm chromium:chromium chromium-headless-shell:chromium-headless-shell /usr/lib/python3/dist-packages/webdav3:python3-webdavclient"
 if [ "${1:-}" = bench ]; then
 	packages="apache2:apache2 nginx:nginx-extras lighttpd:lighttpd /usr/lib/lighttpd/mod_webdav.so:lighttpd-mod-webdav rclone:rclone"
 fi

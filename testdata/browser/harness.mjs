@@ -10,8 +10,8 @@
 //     await checkAxe(page);
 //   });
 //
-// TestBrowser in server/browser_test.go finds the files, gives each a server of its own and turns scenarios
-// into subtests: "go test ./server -run TestBrowser/files" runs one area, "-run TestBrowser/files/makes" those
+// TestBrowser in web/browser_test.go finds the files, gives each a server of its own and turns scenarios
+// into subtests: "go test ./web -run TestBrowser/files" runs one area, "-run TestBrowser/files/makes" those
 // of its scenarios whose names match. A comment "// serve: --flag value" in the first lines of a file adds to
 // the server's arguments.
 //
@@ -29,7 +29,7 @@ import { chromium } from "../clients/npm/node_modules/playwright-core/index.mjs"
 
 const needed = (name) => {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: the scenarios are run by "go test ./server -run TestBrowser"`);
+  if (!value) throw new Error(`${name} is not set: the scenarios are run by "go test ./web -run TestBrowser"`);
   return value;
 };
 
@@ -53,7 +53,7 @@ let running = null; // the scenario
 
 const open = () =>
   chromium.launch({
-    executablePath: "/usr/bin/chromium",
+    executablePath: needed("DAVIT_TEST_BROWSER"),
     args: [
       "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync",

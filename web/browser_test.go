@@ -1,4 +1,4 @@
-package server_test
+package web_test
 
 import (
 	"bufio"
@@ -18,27 +18,39 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"davit/server/servertest"
 )
 
 // The page in a browser: scripts in testdata/browser, one an area, that harness.mjs there explains.
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	servertest.Clean()
+	os.Exit(code)
+}
 
 const browserScripts = "../testdata/browser"
 
 // browserArea is how long the scenarios of one area may take together.
 const browserArea = 8 * time.Minute
 
-// longAreas are those that the short form leaves out, so that "make test" ends within 20 minutes on two cores (D36):
-// "make test-long" runs them, and "-run TestBrowser/watch".
-var longAreas = map[string]bool{"account": true, "hostile": true, "mount": true, "people": true, "preview": true, "watch": true}
+// browser is Chromium as a program that has no windows, which takes two thirds of the time of the other; the long tests
+// take the one with windows.
+func browser() string {
+	if servertest.Long {
+		return "chromium"
+	}
+	return "chromium-headless-shell"
+}
 
-// TestBrowser runs all areas, or without DAVIT_TEST_LONG those that are not long, two at a time. "-run TestBrowser/files/upload" runs the scenarios of files.mjs that
-// match, with DAVIT_TEST_SHOTS=dir the pictures that they take are kept.
+// TestBrowser runs all areas, as many at a time as there are processors. "-run TestBrowser/files/upload" runs the
+// scenarios of files.mjs that match, with DAVIT_TEST_SHOTS=dir the pictures that they take are kept.
 func TestBrowser(t *testing.T) {
 	scripts, err := filepath.Glob(filepath.Join(browserScripts, "*.mjs"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	two := make(chan struct{}, 2)
 	areas := 0
 	for _, script := range scripts {
 		area := strings.TrimSuffix(filepath.Base(script), ".mjs")
@@ -46,13 +58,8 @@ func TestBrowser(t *testing.T) {
 			continue
 		}
 		areas++
-		if longAreas[area] && !long && !strings.Contains(flag.Lookup("test.run").Value.String(), "/"+area) {
-			continue
-		}
 		t.Run(area, func(t *testing.T) {
 			t.Parallel()
-			two <- struct{}{}
-			defer func() { <-two }()
 			for _, s := range runInBrowser(t, script, scenariosAsked()) {
 				t.Run(s.Name, func(t *testing.T) {
 					t.Logf("%.1f s", float64(s.Milliseconds)/1000)
@@ -88,9 +95,6 @@ type scenario struct {
 // runInBrowser runs a script on a server of its own. A script that breaks off adds a scenario that has failed.
 func runInBrowser(t *testing.T, script, scenarios string) []scenario {
 	t.Helper()
-	if _, err := os.Stat("/usr/bin/chromium"); err != nil {
-		t.Fatal("chromium is missing: apt-get install chromium")
-	}
 	if _, err := os.Stat("../testdata/clients/npm/node_modules/playwright-core"); err != nil {
 		t.Fatalf("npm packages are missing: sh testdata/setup.sh (%v)", err)
 	}
@@ -110,8 +114,8 @@ func runScript(t *testing.T, script, scenarios string, limit time.Duration) []sc
 	if m := serveArgs.FindSubmatch(text); m != nil {
 		args = strings.Fields(string(m[1]))
 	}
-	s := newProcess(t, args...)
-	_, s.listen, _ = strings.Cut(s.url, "://") // the same after a restart
+	s := servertest.New(t, args...)
+	_, s.Listen, _ = strings.Cut(s.URL, "://") // the same after a restart
 
 	// What scripts order is done here: only the test's own goroutine may fail it.
 	orders := make(chan browserOrder)
@@ -130,10 +134,11 @@ func runScript(t *testing.T, script, scenarios string, limit time.Duration) []sc
 
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, need(t, "node", "nodejs"), filepath.Join(browserScripts, "harness.mjs"), script)
-	cmd.Env = environment(
-		"HOME="+t.TempDir(), "DAVIT_TEST_SCRATCH="+t.TempDir(), "LC_ALL=C.UTF-8", "DAVIT_TEST_URL="+s.url, "DAVIT_TEST_ADMIN_PASSWORD="+adminPassword,
-		"DAVIT_TEST_DATA="+s.data, "DAVIT_TEST_CONTROL="+control.URL, "DAVIT_TEST_PROGRAM="+davit(t), "DAVIT_TEST_SCENARIO="+scenarios,
+	cmd := exec.CommandContext(ctx, servertest.Need(t, "node", "nodejs"), filepath.Join(browserScripts, "harness.mjs"), script)
+	cmd.Env = servertest.Environment(
+		"HOME="+t.TempDir(), "DAVIT_TEST_SCRATCH="+t.TempDir(), "LC_ALL=C.UTF-8", "DAVIT_TEST_URL="+s.URL, "DAVIT_TEST_ADMIN_PASSWORD="+servertest.AdminPassword,
+		"DAVIT_TEST_DATA="+s.Data, "DAVIT_TEST_CONTROL="+control.URL, "DAVIT_TEST_PROGRAM="+servertest.Program(t), "DAVIT_TEST_SCENARIO="+scenarios,
+		"DAVIT_TEST_BROWSER="+servertest.Need(t, browser(), browser()),
 		"DAVIT_TEST_SHOTS="+os.Getenv("DAVIT_TEST_SHOTS"),
 		"DAVIT_TEST_FAILURES="+cmp.Or(os.Getenv("DAVIT_TEST_SHOTS"), filepath.Join(os.TempDir(), "davit-failed-scenarios")),
 	)
@@ -223,19 +228,19 @@ type browserOrder struct {
 	done chan error
 }
 
-func obey(s *process, what string) error {
-	running := s.exited != nil
+func obey(s *servertest.Process, what string) error {
+	running := s.Exited != nil
 	switch {
 	case what == "restart" && running:
-		s.stop()
-		s.start()
+		s.Stop()
+		s.Start()
 	case what == "kill" && running:
-		s.kill()
-		s.start()
+		s.Kill()
+		s.Start()
 	case what == "stop" && running:
-		s.stop()
+		s.Stop()
 	case what == "start" && !running:
-		s.start()
+		s.Start()
 	default:
 		return fmt.Errorf("%s: not known, or not now", what)
 	}
