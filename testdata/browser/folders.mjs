@@ -367,6 +367,7 @@ await scenario("two people share a folder", async ({ context, newContext }) => {
   await button(page, "Share").click();
   await said(page, "guest1 can read now.");
   await row(page, "guest1").waitFor();
+  check(await button(page, "Share").evaluate((el) => el === document.activeElement), "the focus stays");
   await looked(page, "sharing");
 
   // It appears to him; he may read only.
