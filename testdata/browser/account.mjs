@@ -272,6 +272,13 @@ await scenario("a new password ends the other sessions", async ({ context, newCo
   await set.click();
   await page.getByText("This is not what you typed above.").waitFor();
   await checkAxe(page);
+  await made.fill("pass1");
+  await again.fill("pass1");
+  await set.click();
+  const weak = page.getByRole("dialog", { name: "Take this password?" });
+  await weak.getByRole("button", { name: "Cancel" }).click();
+  check(await set.evaluate((e) => e === document.activeElement), "the button has the focus again");
+  await made.fill("correct horse battery staple");
   await again.fill("correct horse battery staple");
   await set.click();
   await page.getByText("This is not your password.").waitFor();
@@ -383,8 +390,18 @@ await scenario("a token is made, shown once, used and revoked", async ({ context
   await fits(page);
   await page.getByRole("button", { name: /^Revoke: nightly/ }).click();
   await checkAxe(page);
+  // Who does not wait for the end is told of it all the same.
+  let goOn;
+  const waits = new Promise((done) => { goOn = done; });
+  await page.route("**/api/davit/tokens/*", async (route) => { await waits; await route.continue(); });
   await sure(page, "Revoke");
+  await sure(page, "Don’t wait");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  check(await row(page, "U+202E").isVisible(), "it is still there");
+  goOn();
+  await page.getByText("The token is revoked.").last().waitFor();
   await page.getByText("You have no tokens").waitFor();
+  await page.unroute("**/api/davit/tokens/*");
   equal((await dav(backup, "GET", `${ann.folders["docs"]}/x`)).status, 401, "the revoked token");
 });
 

@@ -1,10 +1,11 @@
 // A new password.
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { messageOf, post, Problem } from "../api.ts";
 import { href } from "../route.ts";
 import { me } from "../session.ts";
 import { rich, t, type TextKey } from "../text.ts";
 import { Button } from "../ui/button.tsx";
+import { confirm } from "../ui/dialog.tsx";
 import { Alert, toast } from "../ui/feedback.tsx";
 import { PasswordField } from "../ui/password.tsx";
 import { strength } from "./strength.ts";
@@ -18,6 +19,7 @@ export function Password() {
   const [done, setDone] = useState(false);
   const [wrong, setWrong] = useState<{ old?: string; again?: string; error?: unknown }>({});
   const form = useRef<HTMLFormElement>(null);
+  const told = useRef<HTMLDivElement>(null);
   const name = me.value?.name ?? "";
   const focus = (field: string) => (form.current?.elements.namedItem(field) as HTMLInputElement | null)?.focus();
   const submit = async (e: Event) => {
@@ -29,8 +31,11 @@ export function Password() {
       focus("again");
       return;
     }
-    setBusy(true);
     setWrong({});
+    if (level === 0 && !(await confirm({ title: t("account.passwordWeakTitle"), body: <p>{t("account.passwordWeakBody")}</p>, action: t("account.passwordWeakTake"), danger: true }))) {
+      return;
+    }
+    setBusy(true);
     try {
       await post("/api/davit/password", { old, new: typed });
       form.current?.reset();
@@ -48,6 +53,11 @@ export function Password() {
     setBusy(false);
   };
   const level = strength(typed, name);
+  useEffect(() => {
+    if (done) {
+      told.current?.focus(); // the button that had the focus was out of use meanwhile
+    }
+  }, [done]);
   return (
     <section class="section narrow-form" aria-labelledby="account-password">
       <h2 id="account-password">{t("account.passwordTitle")}</h2>
@@ -72,9 +82,9 @@ export function Password() {
         <PasswordField label={t("account.passwordAgain")} name="again" autocomplete="new-password" required value={again} onInput={(e) => setAgain(e.currentTarget.value)} error={wrong.again} />
         {wrong.error !== undefined && <Alert kind="error">{messageOf(wrong.error)}</Alert>}
         {done && (
-          <Alert kind="success">
+          <div ref={told} tabIndex={-1}><Alert kind="success">
             <p>{rich("account.passwordDone", { tokens: <a href={href(["account", "tokens"])}>{t("account.tokens")}</a>, keys: <a href={href(["account", "keys"])}>{t("account.keys")}</a> })}</p>
-          </Alert>
+          </Alert></div>
         )}
         <div><Button type="submit" kind="primary" busy={busy}>{t("account.passwordSet")}</Button></div>
       </form>
