@@ -91,7 +91,7 @@ await scenario("the overview shows what goes on", async ({ context }) => {
   const ann = await user("ann-watch", { folders: ["measured", hostile.slice(0, 40)] });
   await must(admin, "PATCH", `/api/davit/folders/${ann.folders.measured}`, { limits: { maxBytes: 300_000 } });
   const page = await open(context, "", "Overview");
-  const doors = page.getByRole("figure", { name: "Requests by door" });
+  const doors = page.getByRole("figure", { name: "Requests by interface" });
   await doors.locator("canvas").first().waitFor();
   await page.getByRole("listitem").filter({ hasText: "There is one administrator only" }).waitFor();
   // A few hundred requests: the most that the chart tells rises to what they make.
@@ -107,7 +107,7 @@ await scenario("the overview shows what goes on", async ({ context }) => {
   await eventually("bytes in the chart", async () => /In: now .* at most [\d.]+ KiB\/s/.test(await moved.innerText()));
   // The numbers are there without the picture.
   await doors.getByText("As a table").click();
-  await doors.getByRole("table", { name: "Requests by door" }).getByRole("columnheader", { name: "WebDAV" }).waitFor();
+  await doors.getByRole("table", { name: "Requests by interface" }).getByRole("columnheader", { name: "WebDAV" }).waitFor();
   check((await doors.getByRole("rowheader").count()) > 1, "the table has a row for each measurement");
   // A request that fits in no more is an error that is told, and a full folder a matter.
   equal((await dav(ann, "PUT", `${ann.folders.measured}/big`, "x".repeat(50_000))).status, 507);
@@ -282,7 +282,7 @@ await scenario("mounts are seen and revoked", async ({ context }) => {
   await line.waitFor();
   await line.getByText("in use").waitFor();
   await line.getByText("read and write").waitFor();
-  const used = page.getByRole("table", { name: "In use now" }).getByRole("row").filter({ hasText: "davfs2/1.7.0 <i>" });
+  const used = page.getByRole("table", { name: "In use now" }).getByRole("row").filter({ hasText: "davfs2 (Linux)" });
   await used.getByText("127.0.0.1").waitFor();
   await used.getByRole("link", { name: "data" }).waitFor();
   await fine(page, "mounts");
@@ -373,7 +373,7 @@ await scenario("the check finds what differs", async ({ context }) => {
   await page.getByRole("button", { name: "Check now" }).click();
   const finding = page.getByRole("table", { name: "What differs" }).getByRole("row").filter({ hasText: "counted" });
   await finding.waitFor({ timeout: 60_000 });
-  await finding.getByText("on disk 10 bytes in 2 files, in the database 3 bytes in 1 files").waitFor();
+  await finding.getByText("On the disk: 10 B, files: 2. Counted: 3 B, files: 1.").waitFor();
   await page.getByRole("table", { name: "Checks before" }).getByText("1 difference", { exact: true }).waitFor();
   await fine(page, "check");
   // The overview tells of it and leads back.

@@ -40,7 +40,7 @@ export function matters(status: Status, points: readonly Point[], slowed: number
     const below = (limit: typeof low) => free < v.totalBytes! * limit.part || free < Math.min(limit.bytes, v.totalBytes! * 0.25);
     if (below(low)) {
       add({
-        id: `volume${i}`, grave: below(veryLow) ? "error" : "warning", title: t("admin.matters.volumeLow", { name, free: bytes(Math.max(0, free)), total: bytes(v.totalBytes) }),
+        id: `volume${i}`, grave: below(veryLow) ? "error" : "warning", title: free < 1 << 20 ? t("admin.matters.volumeFull", { name, total: bytes(v.totalBytes) }) : t("admin.matters.volumeLow", { name, free: bytes(free), total: bytes(v.totalBytes) }),
         advice: status.folders.deletedBytes > 0 ? t("admin.matters.volumeLowAdviceDeleted", { size: bytes(status.folders.deletedBytes) }) : t("admin.matters.volumeLowAdvice"),
         link: status.folders.deletedBytes > 0 ? { to: href(["admin", "folders"], { show: "deleted", sort: "bytes", down: "1" }), label: t("admin.matters.toDeleted") } : { to: href(["admin", "folders"], { sort: "bytes", down: "1" }), label: t("admin.matters.toLargest") },
       });

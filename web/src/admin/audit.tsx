@@ -115,7 +115,7 @@ export default function Audit(_: ViewProps) {
         />
         <Select label={t("admin.audit.door")} value={chosen.door} onChange={(e) => setQuery({ door: e.currentTarget.value })} choices={[{ value: "", label: t("admin.audit.any") }, ...doors.map((d) => ({ value: d, label: t(`admin.doors.${d}`) }))]} />
         <Field label={t("admin.audit.since")} type="date" value={chosen.since} onChange={(e) => setQuery({ since: e.currentTarget.value })} />
-        <Field label={t("admin.audit.until")} type="date" value={chosen.until} onChange={(e) => setQuery({ until: e.currentTarget.value })} />
+        <Field label={t("admin.audit.until")} type="date" value={chosen.until} error={chosen.since !== "" && chosen.until !== "" && chosen.since > chosen.until ? t("admin.audit.order") : undefined} onChange={(e) => setQuery({ until: e.currentTarget.value })} />
         {some && <Button icon="close" onClick={() => setQuery(Object.fromEntries(fields.map((f) => [f, ""])))}>{t("admin.audit.clear")}</Button>}
       </div>
       <div class="watch-list" aria-busy={first.busy}>

@@ -14,6 +14,8 @@ type Props = {
   times: readonly number[];
   series: readonly Series[];
   write: (n: number) => string;
+  /** Steps of the axis are powers of two. */
+  binary: boolean;
   /** Bounds of the time that is shown, in seconds. */
   from: number;
   to: number;
@@ -23,7 +25,9 @@ const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-di
 const clockLong = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const dashes: readonly (number[] | undefined)[] = [undefined, [6, 3], [2, 3], [10, 3, 2, 3], [4, 2], [1, 2], [8, 2, 2, 2, 2, 2], [12, 4]];
 
-export function Chart({ title, words, times, series, write, from, to }: Props) {
+const powers = Array.from({ length: 60 }, (_, n) => 2 ** n);
+
+export function Chart({ title, words, times, series, write, binary, from, to }: Props) {
   const heading = useId();
   const place = useRef<HTMLDivElement>(null);
   const legend = useRef<HTMLUListElement>(null);
@@ -67,7 +71,7 @@ export function Chart({ title, words, times, series, write, from, to }: Props) {
         },
         axes: [
           { ...axis, space: 60, size: 30, values: (_u, all) => all.map((s) => (now.current.to - now.current.from < 300 ? clockLong : clock).format(s * 1000)) },
-          { ...axis, size: 76, space: 32, values: (_u, all) => all.map((v) => now.current.write(v)) },
+          { ...axis, size: 76, space: 32, ...(binary && { incrs: powers }), values: (_u, all) => all.map((v) => now.current.write(v)) },
         ],
         series: [{}, ...now.current.series.map((s, i) => ({ label: s.label, stroke: colours[i] ?? ink, width: 2, spanGaps: false, points: { show: false }, dash: dashes[i % dashes.length] ?? [] }))],
       },

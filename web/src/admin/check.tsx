@@ -146,7 +146,7 @@ function Findings({ findings, total, again }: { findings: readonly Finding[]; to
       cell: (f) => (
         <div class="watch-stack">
           <strong>{kinds[f.kind] ? t(kinds[f.kind]!.title) : f.kind}</strong>
-          <Name text={f.detail} />
+          <Name text={details(f.detail)} />
         </div>
       ),
     },
@@ -169,6 +169,16 @@ function Findings({ findings, total, again }: { findings: readonly Finding[]; to
       {total > findings.length && <p class="quiet">{t("admin.check.more", { n: total - findings.length })}</p>}
     </>
   );
+}
+
+// details of a wrong count with sizes as people read them; what is put otherwise stays as it is.
+function details(text: string): string {
+  const found = /^on disk (\d+) bytes in (\d+) files, in the database (\d+) bytes in (\d+) files(; .*)?$/.exec(text);
+  if (!found) {
+    return text;
+  }
+  const [size = 0, files = 0, counted = 0, filesCounted = 0] = found.slice(1, 5).map(Number);
+  return t(found[5] ? "admin.findings.usageDetailBusy" : "admin.findings.usageDetail", { size: bytes(size), files, counted: bytes(counted), filesCounted });
 }
 
 function History({ entries }: { entries: readonly Entry[] }) {

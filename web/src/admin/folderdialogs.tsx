@@ -1,12 +1,13 @@
 // What administrators change about a folder.
 import { useId, useState } from "preact/hooks";
+import { Agent } from "../account/use.tsx";
 import { at, call, get, post } from "../api.ts";
 import { bytes, parseBytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { type Folder, readUses } from "../model.ts";
 import { rich, t } from "../text.ts";
 import { FormDialog } from "../ui/dialog.tsx";
-import { Alert, toast } from "../ui/feedback.tsx";
+import { Alert, toast, toastError } from "../ui/feedback.tsx";
 import { Checkbox, Field, Select } from "../ui/form.tsx";
 import { Name } from "../ui/name.tsx";
 import { Time } from "../ui/page.tsx";
@@ -113,7 +114,7 @@ export function DeleteDialog({ folder, onDone, onClose }: { folder: Folder; onDo
         await call("DELETE", at`/api/davit/folders/${folder.id}`, { query: final ? { final: true } : {} });
         toast(
           rich(final ? "admin.folders.purged" : "admin.remove.done", { title: <Name text={folder.title} /> }),
-          final ? {} : { action: { label: t("admin.remove.undo"), run: () => void post(at`/api/davit/folders/${folder.id}/restore`).then(onDone, () => onDone()) } },
+          final ? {} : { action: { label: t("admin.remove.undo"), run: () => void post(at`/api/davit/folders/${folder.id}/restore`).catch(toastError).then(() => onDone()) } },
         );
         onDone();
       }}
@@ -123,7 +124,7 @@ export function DeleteDialog({ folder, onDone, onClose }: { folder: Folder; onDo
         {uses.value?.inUse && (
           <Alert kind="warning">
             <p>{t("admin.remove.inUse")}</p>
-            {uses.value.uses.length > 0 && <ul>{uses.value.uses.map((u, i) => <li key={i}><Name text={u.user} />, <Name text={u.agent || t("admin.uses.unknown")} />, <Time at={u.last} /></li>)}</ul>}
+            {uses.value.uses.length > 0 && <ul>{uses.value.uses.map((u, i) => <li key={i}><Name text={u.user} />, <Agent agent={u.agent} />, <Time at={u.last} /></li>)}</ul>}
           </Alert>
         )}
         {!final && <p>{t("admin.remove.kept")}</p>}

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { get, messageOf, request } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
-import { bytes, count, duration, percent, rough } from "../format.ts";
+import { bytes, count, percent, rough } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
 import type { Entry, Folder, PageOf } from "../model.ts";
 import { href } from "../route.ts";
@@ -130,7 +130,6 @@ function Health({ status, ready }: { status: Status; ready: string | undefined }
           <Fact label={t("admin.overview.ready")}>{ready === undefined ? t("common.loading") : ready === "" && s.ready ? t("admin.overview.yes") : t("admin.overview.no", { why: ready || s.problems.join("; ") })}</Fact>
           <Fact label={t("admin.overview.version")}><Name text={s.version} /> ({s.go})</Fact>
           <Fact label={t("admin.overview.started")}><Time at={s.started} /></Fact>
-          <Fact label={t("admin.overview.uptime")}>{uptime(s.uptimeSeconds)}</Fact>
           <Fact label={t("admin.overview.memory")}>{bytes(s.memoryBytes)}</Fact>
           <Fact label={t("admin.overview.check")}>
             <a href={href(["admin", "check"])}>{t(s.check.state === "done" ? (s.check.ok ? "admin.overview.checkWell" : "admin.overview.checkFound") : `admin.check.states.${s.check.state}`)}</a>
@@ -178,11 +177,6 @@ function VolumeFact({ volume: v }: { volume: Volume }) {
       )}
     </Fact>
   );
-}
-
-function uptime(seconds: number): string {
-  const days = Math.floor(seconds / 86400);
-  return days > 0 ? t("admin.overview.days", { n: days, time: duration(seconds % 86400) }) : duration(seconds);
 }
 
 function Top({ id, title, of, all }: { id: string; title: string; of: Parameters<typeof Loaded<PageOf<Folder>>>[0]["of"]; all: string }) {
@@ -244,10 +238,10 @@ function Charts({ history: { points } }: { history: History }) {
   };
   const doors = names((m) => m.doors, Object.keys(doorNames));
   const classes = names((m) => m.classes, Object.keys(classNames));
-  const spec: { id: string; title: TextKey; lines: Series[]; write: (n: number) => string }[] = [
+  const spec: { id: string; title: TextKey; lines: Series[]; write: (n: number) => string; binary?: boolean }[] = [
     { id: "doors", title: "admin.chart.doors", lines: doors.map((d) => line(doorNames[d] ? t(doorNames[d]) : d, (m) => m.doors[d] ?? 0)), write: rate },
     { id: "classes", title: "admin.chart.classes", lines: classes.map((c) => line(classNames[c] ? t(classNames[c]) : c, (m) => m.classes[c] ?? 0)), write: rate },
-    { id: "bytes", title: "admin.chart.bytes", lines: [line(t("admin.chart.received"), (m) => m.received), line(t("admin.chart.sent"), (m) => m.sent)], write: byteRate },
+    { id: "bytes", title: "admin.chart.bytes", lines: [line(t("admin.chart.received"), (m) => m.received), line(t("admin.chart.sent"), (m) => m.sent)], write: byteRate, binary: true },
     {
       id: "errors", title: "admin.chart.errors", write: rate,
       lines: [
@@ -255,7 +249,7 @@ function Charts({ history: { points } }: { history: History }) {
       ],
     },
     { id: "durations", title: "admin.chart.durations", lines: [line(t("admin.chart.p50"), (m) => m.p50), line(t("admin.chart.p95"), (m) => m.p95)], write: took },
-    { id: "stored", title: "admin.chart.stored", lines: [line(t("admin.chart.storedBytes"), (m) => m.stored)], write: bytes },
+    { id: "stored", title: "admin.chart.stored", lines: [line(t("admin.chart.storedBytes"), (m) => m.stored)], write: bytes, binary: true },
     { id: "uploads", title: "admin.chart.uploads", lines: [line(t("admin.chart.running"), (m) => m.running), line(t("admin.chart.unfinished"), (m) => m.unfinished)], write: (n) => count(Math.round(n * 10) / 10) },
   ];
   return (
@@ -263,7 +257,7 @@ function Charts({ history: { points } }: { history: History }) {
       <p class="quiet">{t("admin.overview.window")}</p>
       <div class="watch-charts">
         {spec.map((c) => (
-          <Chart key={c.id} title={t(c.title)} words={words(c.lines, c.write)} times={times} series={c.lines} write={c.write} from={Math.max(to - keep, Math.min(times[0]!, to - 60))} to={to} />
+          <Chart key={c.id} title={t(c.title)} words={words(c.lines, c.write)} times={times} series={c.lines} write={c.write} binary={c.binary ?? false} from={Math.max(to - keep, Math.min(times[0]!, to - 60))} to={to} />
         ))}
       </div>
     </>

@@ -1,8 +1,8 @@
 // Who uses folders now, over WebDAV.
+import { Agent } from "../account/use.tsx";
 import { count } from "../format.ts";
 import type { Use } from "../model.ts";
 import { t } from "../text.ts";
-import { Name } from "../ui/name.tsx";
 import { Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import { FolderLink, UserLink } from "./links.tsx";
@@ -13,7 +13,7 @@ export function UsesTable({ caption, uses }: { caption: string; uses: readonly U
     ...(uses.some((u) => u.folder) ? [{ id: "folder", head: t("admin.uses.folder"), cell: (u: Use) => u.folder && <FolderLink id={u.folder.id} title={u.folder.title} /> }] : []),
     {
       id: "agent", head: t("admin.uses.program"),
-      cell: (u) => <div class="watch-stack"><Name text={u.agent || t("admin.uses.unknown")} />{u.address !== null && <span class="quiet">{u.address}</span>}</div>,
+      cell: (u) => <div class="watch-stack"><Agent agent={u.agent} />{u.address !== null && <span class="quiet">{u.address}</span>}</div>,
     },
     { id: "first", head: t("admin.uses.since"), cell: (u) => <Time at={u.first} /> },
     { id: "last", head: t("admin.uses.last"), cell: (u) => (u.running > 0 ? t("admin.uses.running", { n: u.running }) : <Time at={u.last} />) },
