@@ -524,7 +524,7 @@ await scenario("what can't be saved stays", async ({ context, expect }) => {
   await editor(page, "a.txt").click();
   await page.keyboard.insertText("0123456789".repeat(400));
   await page.keyboard.press("Control+s");
-  await page.getByText(/not enough room. the folder's limit of 3000 bytes is reached: .* missing/).waitFor();
+  await page.getByText(/not enough room .the folder's limit of 3000 bytes is reached: .* missing/).waitFor();
   await checkAxe(page);
   await shot(page, "full");
   equal(await bytesOf(id, "a.txt"), "more text\n");

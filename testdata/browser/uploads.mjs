@@ -415,7 +415,7 @@ await scenario("a folder that is full in bytes says so once", async ({ context, 
   await choose(page, [...paths, await file("full/large.bin", 8 * MiB)]);
   await title(page, "69 files were not uploaded").waitFor();
   const panel = panelOf(page);
-  const told = panel.getByText("The folder is full: it may hold 1 MiB");
+  const told = panel.getByText("There is not enough room in the folder: it may hold 1 MiB");
   await told.waitFor();
   equal(await told.count(), 1, "messages");
   equal((await usage(ann, id)).bytes, MiB);

@@ -175,11 +175,10 @@ export function Grid(p: Props) {
     } else if (command && e.key.toLowerCase() === "a") {
       p.onSelection({ picked: new Set(p.entries.map((x) => x.path)), anchor: p.entries[0]?.path ?? "", active: p.selection.active || (p.entries[0]?.path ?? "") });
     } else if (e.key === "ContextMenu" || (e.shiftKey && e.key === "F10")) {
-      const of = chosen < 0 ? undefined : entry; // before, the menu is that of the directory
-      const row = of && document.getElementById(rowID(of));
+      const row = entry && document.getElementById(rowID(entry));
       const box = (row ?? grid.current!).getBoundingClientRect();
-      if (of && !p.selection.picked.has(of.path)) {
-        select(of.path, "only");
+      if (entry && !p.selection.picked.has(entry.path)) {
+        select(entry.path, "only");
       }
       p.onMenu(box.left + 48, Math.min(box.bottom, innerHeight - 40));
     } else if (!command && e.key.length === 1 && !"/?".includes(e.key)) {
@@ -471,7 +470,7 @@ function Row({ p, entry: e, index, top, height, picked, active, onClick, onPoint
             </span>
             <span class="entry-sub" aria-hidden="true">
               {[sizeWords(e), p.columns.includes("deleted") ? date(e.trashed?.at) : date(e.modified)].filter((w) => w !== "").join(" · ")}
-              {p.columns.includes("where") && <> · <Name text={parentOf(p.columns.includes("deleted") ? origin(e) : e.path) || "/"} /></>}
+              {p.columns.includes("where") && <> · <Name text={parentOf(p.columns.includes("deleted") ? origin(e) : e.path) || t("files.top")} /></>}
             </span>
           </span>
         )}
@@ -483,7 +482,7 @@ function Row({ p, entry: e, index, top, height, picked, active, onClick, onPoint
             : id === "kind" ? kindWords(e)
             : id === "deleted" ? (e.trashed ? <time dateTime={new Date(e.trashed.at).toISOString()} title={dateLong(e.trashed.at)}>{date(e.trashed.at)}</time> : t("files.trash.unknown"))
             : p.columns.includes("deleted") && !e.trashed ? t("files.trash.unknown")
-            : <Name text={parentOf(p.columns.includes("deleted") ? origin(e) : e.path) || "/"} />}
+            : <Name text={parentOf(p.columns.includes("deleted") ? origin(e) : e.path) || t("files.top")} />}
         </div>
       ))}
       <div role="gridcell" class="cell-more">

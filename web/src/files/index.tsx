@@ -615,11 +615,15 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
         </span>
         {more && <Button onClick={more}>{t("files.search.more")}</Button>}
         <Usage used={folder.usage.bytes} max={folder.usage.maxBytes} unit="bytes" label={t("files.usage")} />
+        {manyFiles(folder) && <Usage used={folder.usage.files} max={folder.usage.maxFiles} unit="files" label={t("files.usageFiles")} />}
       </div>
       <p class="unseen" role="status">{said}</p>
     </Page>
   );
 }
+
+// The number of files is told once it is what fills the folder.
+const manyFiles = ({ usage }: Folder): boolean => usage.maxFiles !== null && usage.files >= usage.maxFiles * 0.9;
 
 const dragType = "application/x-davit-entries";
 

@@ -267,7 +267,7 @@ function Counts() {
   const targets = new Map(uploads().map(({ batch: { target } }) => [`${target.folder}/${target.path}`, target]));
   return (
     <div class="uploads-counts">
-      <p><Icon name="check" />{words.join(" · ")}</p>
+      <p><Icon name={inState("done") > 0 ? "check" : "info"} />{words.join(" · ")}</p>
       {[...targets].slice(-3).map(([key, target]) => (
         <a key={key} href={href(["files", target.folder, ...target.path.split("/").filter((s) => s !== "")])}>{rich("uploads.into", { place: <Name text={placeOf(target)} /> })}</a>
       ))}

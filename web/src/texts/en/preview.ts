@@ -120,7 +120,7 @@ export const preview = {
     changedNow: "The file was changed after you opened it. When you save, you can compare both versions.",
     unreachable: "Your text is not saved, but kept here. The page tries again by itself. {why}",
     locked: "Not saved: the file is {why}. Your text is kept here; try again later, or save it under another name.",
-    full: "Not saved: there is not enough room. {why}. Your text is kept here; delete something or ask for more room, then try again.",
+    full: "Not saved: there is not enough room ({why}). Your text is kept here; delete something or ask for more room, then try again.",
     forbidden: "Not saved: {why}. Your text is kept here; you can save it on your device.",
     directoryGone: "Not saved: the folder of this file is not there any more. Your text is kept here.",
     refused: "Not saved. {why} Your text is kept here.",

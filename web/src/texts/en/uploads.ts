@@ -110,10 +110,10 @@ export const uploads = {
     ended: "The upload had expired on the server. Try again to upload it anew.",
   },
   limit: {
-    bytes: "The folder is full: it may hold {max} and holds {used}. {missing} are missing. Delete something, from its Trash too, or ask for a higher limit; then try again.",
-    bytesReserved: "The folder is full: it may hold {max}, holds {used}, and {reserved} are reserved by unfinished uploads. {missing} are missing. Delete something, from its Trash too, or ask for a higher limit; then try again.",
-    files: { one: "The folder may hold {max} files and folders; {n} does not fit. Delete some, from its Trash too, or ask for a higher limit; then try again.", other: "The folder may hold {max} files and folders; {n} do not fit. Delete some, from its Trash too, or ask for a higher limit; then try again." },
+    bytes: "There is not enough room in the folder: it may hold {max} and holds {used}, so {missing} are missing. Delete something and empty its Trash, or ask for a higher limit; then try again.",
+    bytesReserved: "There is not enough room in the folder: it may hold {max}, holds {used}, and {reserved} are reserved by unfinished uploads, so {missing} are missing. Delete something and empty its Trash, or ask for a higher limit; then try again.",
+    files: { one: "The folder may hold {max} files and folders; {n} does not fit. Delete some and empty its Trash, or ask for a higher limit; then try again.", other: "The folder may hold {max} files and folders; {n} do not fit. Delete some and empty its Trash, or ask for a higher limit; then try again." },
     workspace: "The limit of all folders of this workspace is reached: {max}, of which {used} are used or reserved. {missing} are missing. Delete something in one of them, or ask the administrator for more; then try again.",
-    volume: "The server's disk is full: {free} are free, {missing} are missing. Tell the administrator; then try again.",
+    volume: "There is not enough room on the server's disk: {free} are free, {missing} are missing. Tell the administrator; then try again.",
   },
 } as const;
