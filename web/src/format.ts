@@ -53,9 +53,10 @@ export type Moment = string | number | null | undefined;
 export const date = (m: Moment): string => (m == null || m === "" ? "" : dateTime.format(new Date(m)));
 export const dateLong = (m: Moment): string => (m == null || m === "" ? "" : dateTimeLong.format(new Date(m)));
 
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat(locale);
+const relativeNow = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
-/** How long ago, or in how long: "3 minutes ago", "in 2 days". */
+/** How long ago, or in how long: "3 minutes ago", "in 2 days"; in numbers, for 30 hours ago need not have been yesterday. */
 export function ago(m: Moment, now = Date.now()): string {
   if (m == null || m === "") {
     return "";
@@ -68,7 +69,8 @@ export function ago(m: Moment, now = Date.now()): string {
       return relative.format(n, unit);
     }
   }
-  return relative.format(Math.trunc(seconds), "second");
+  const n = Math.trunc(seconds);
+  return (n === 0 ? relativeNow : relative).format(n, "second");
 }
 
 /** A duration in seconds, short: "1:05", "2:00:00". */

@@ -58,7 +58,7 @@ export function Sessions() {
       <div class="page-head">
         <h2 id="account-sessions">{t("account.sessionsTitle")}</h2>
         <div class="page-actions">
-          <Button kind="danger" disabled={(list.value?.length ?? 0) < 2} onClick={() => void endOthers()}>{t("account.sessionsEnd")}</Button>
+          {(list.value?.length ?? 0) > 1 && <Button kind="danger" onClick={() => void endOthers()}>{t("account.sessionsEnd")}</Button>}
         </div>
       </div>
       <p>{t("account.sessionsAbout")}</p>

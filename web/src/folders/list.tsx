@@ -109,7 +109,7 @@ function List({ folders, products }: { folders: readonly Folder[]; products: Par
     { id: "used", head: t("folders.used.head"), sortable: true, cell: (f) => <Used of={f} /> },
     { id: "rights", head: t("folders.rights.head"), cell: rightsText },
     { id: "lastUsed", head: t("folders.lastUsed"), sortable: true, cell: (f) => <Time at={f.lastUsed} /> },
-    { id: "menu", head: t("folders.menu.head"), hideHead: true, cell: (f) => <MenuButton label={t("folders.menu.of", { title: visible(f.title) })} icon="dots" items={() => menu(f)} /> },
+    { id: "menu", head: t("folders.menu.head"), hideHead: true, end: true, cell: (f) => <MenuButton label={t("folders.menu.of", { title: visible(f.title) })} icon="dots" items={() => menu(f)} /> },
   ];
   return (
     <>

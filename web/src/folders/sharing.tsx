@@ -214,7 +214,7 @@ function Access({ folder, grants, groups, manages, after }: { folder: Folder; gr
     {
       id: "why", head: t("folders.sharing.why"),
       cell: ({ who }) =>
-        who === "owner" ? t("folders.sharing.owns")
+        who === "owner" ? t(folder.owner === me.value?.name ? "folders.sharing.ownsMe" : "folders.sharing.owns")
         : who === "managers" ? t("folders.sharing.manage")
         : who === "members" ? t("folders.sharing.belong")
         : who.entity.type === "user" && who.entity.username === folder.createdBy && folder.project ? t("folders.sharing.madeIt")

@@ -74,7 +74,7 @@ export type Most = { [name in LimitName]?: { n: number; over: (limit: number) =>
 export function mostOf(holds: Holds | undefined, folders: readonly Folder[] | undefined): Most {
   const of = (name: "maxBytes" | "maxFiles", key: "bytes" | "files") => {
     const all = folders?.filter((f) => f.limits[name] === "default").map((f) => f.usage[key]);
-    return all && { n: Math.max(0, ...all), over: (limit: number) => all.filter((n) => n > limit).length };
+    return all && { n: all.reduce((most, n) => Math.max(most, n), 0), over: (limit: number) => all.filter((n) => n > limit).length };
   };
   return {
     maxFolders: holds && { n: holds.folders, over: (limit) => (holds.folders > limit ? 1 : 0) },

@@ -244,6 +244,7 @@ export const folders = {
     name: "Name",
     why: "Because",
     owns: "it is theirs",
+    ownsMe: "it is yours",
     granted: "it is shared with them",
     madeIt: "they made it",
     manage: "they manage the project",

@@ -1,1 +1,0 @@
-import{a}from"./chunk-NJF3DETG.js";import"./chunk-IMGZIOTF.js";import"./chunk-SEYPRG6X.js";import"./chunk-T66POFON.js";import"./chunk-GDGQ4SSK.js";import"./chunk-AWZXL4NL.js";import"./chunk-ACWIDAMZ.js";import"./chunk-WULAYLFU.js";import"./chunk-ZMWPBT4O.js";import"./chunk-OOJM4CTU.js";export{a as Markdown};
