@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { api, check, checkAxe, dav, davit, drop, equal, eventually, must, onDisk, scenario, shot, signIn, user } from "./harness.mjs";
+import { api, check, checkAxe, dav, davit, drop, equal, eventually, must, onDisk, scenario, shot, signIn, startServer, stopServer, user } from "./harness.mjs";
 
 const at = (id, ...steps) => `/#/files/${[id, ...steps].map(encodeURIComponent).join("/")}`;
 const escaped = (path) => "/dav/" + path.split("/").map(encodeURIComponent).join("/");
@@ -298,6 +298,81 @@ await scenario("tells how far long work is, and stops", async ({ context }) => {
   const copied = (await readdir(onDisk(`${id}/to`))).length;
   check(copied > 0 && copied < many, `${copied} of ${many} are there`);
   await page.getByText(new RegExp(`^${copied.toLocaleString("en")} entries`)).waitFor();
+});
+
+await scenario("work whose answers are lost looks what was done, and goes on", async ({ context, expect }) => {
+  expect(/no answer: /);
+  const wes = await user("wes", { folders: ["Away", "Theirs"] });
+  const id = wes.folders.Away;
+  await mkdir(onDisk(`${id}/from`));
+  for (let n = 0; n < 20; n++) await writeFile(onDisk(`${id}/from/${n}.txt`), `${n}`);
+  await davit("folder", "scan", id);
+  const page = await signIn(context, wes.name, wes.password, at(id, "from"));
+  const files = async (dir) => (await readdir(onDisk(`${id}/${dir}`))).length;
+  const entries = (n) => page.getByText(new RegExp(`^${n} entries`)).and(page.locator(".files-status *")).first().waitFor();
+  // The server does what the second piece asks for, and then the network is gone.
+  const lose = async (path, gone) => {
+    let n = 0;
+    const handler = async (route) => {
+      if (++n !== 2) return route.continue();
+      await route.fetch();
+      await gone();
+      await route.abort("connectionreset");
+      await page.unroute(`**${path}`, handler);
+    };
+    await page.route(`**${path}`, handler);
+  };
+  const offline = () => context.setOffline(true);
+  const all = async (...keys) => {
+    await grid(page).focus();
+    for (const key of ["Control+a", ...keys]) await page.keyboard.press(key);
+  };
+  const away = page.getByRole("alert").filter({ hasText: "The server does not answer." });
+  const back = async (text) => {
+    await context.setOffline(false);
+    await says(page, text);
+    equal(await page.getByRole("dialog").count(), 0, "dialogs that tell of failures");
+  };
+
+  await entries(20);
+  await lose("/api/files/copy", offline);
+  await all("Control+c", "Control+v");
+  await away.waitFor();
+  await checkAxe(page);
+  await shot(page, "away");
+  await back("Copied 20 entries to from.");
+  equal(await files("from"), 40, "copies beside what they are of");
+  await entries(40);
+
+  await lose("/api/files/trash", offline);
+  await all("Delete", "Delete"); // the second is nothing of its own
+  await away.waitFor();
+  await back("Moved 40 entries to the trash.");
+  equal([await files("from"), await files("Trash")], [0, 40]);
+  await button(page, "Undo").last().click();
+  await entries(40);
+  equal([await files("from"), await files("Trash")], [40, 0], "after undo, of all");
+
+  await lose("/api/files", stopServer);
+  await all("Shift+Delete");
+  await button(dialog(page), "Delete for good").click();
+  await away.waitFor();
+  await startServer();
+  await back("Deleted 40 entries.");
+  equal(await files("from"), 0);
+
+  // A folder that goes stops all that is left, and that is told once.
+  for (let n = 0; n < 100; n++) await writeFile(onDisk(`${id}/from/${n}.txt`), `${n}`);
+  await entries(100);
+  await all("Control+c");
+  await page.goto(at(wes.folders.Theirs));
+  await page.getByText("This folder is empty").waitFor();
+  await lose("/api/files/copy", () => must(wes, "DELETE", `/api/davit/folders/${id}`));
+  await grid(page).focus();
+  await page.keyboard.press("Control+v");
+  await dialog(page).getByText("The folder is not there any more, or it is not shared with you any more.").waitFor();
+  equal(await dialog(page).getByRole("listitem").count(), 0, "names of what failed");
+  await checkAxe(page);
 });
 
 await scenario("asks about names that are taken", async ({ context }) => {

@@ -258,6 +258,34 @@ await scenario("addresses that somebody made up change nothing, and ask for noth
   equal((await must(cara, "GET", "/api/davit/invitations")).received.length, 1);
 });
 
+await scenario("as many and as long labels as there can be", async ({ context }) => {
+  const lia = await user("lia", { folders: ["Labelled", "Second", "Third"] });
+  const labels = (of, n, long) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`${of} ${i} `.padEnd(long ? 256 : 1, "k"), `value ${i} `.padEnd(long ? 4096 : 1, "v")]));
+  const ids = Object.values(lia.folders);
+  for (const [i, id] of ids.entries()) await must(lia, "POST", "/api/files/collections/updateLabels", { items: [{ id, labels: { ...labels(`of ${i}`, 99, i === 0), all: "of them" } }] });
+  const page = await signIn(context, lia.name, lia.password);
+  const row = page.getByRole("row").filter({ hasText: "Labelled" });
+  await row.waitFor();
+  const height = async () => (await row.boundingBox()).height;
+  check((await height()) < 400, `a row of ${await height()} px`);
+  const choice = page.getByRole("combobox", { name: "Label", exact: true });
+  const options = await choice.getByRole("option").allTextContents();
+  check(options.length === 201 && options.every((o) => o.length < 200), `${options.length} labels to choose from, up to ${Math.max(...options.map((o) => o.length))} characters long`);
+  await page.getByText("To choose from are the labels that most folders have.").waitFor();
+  await checkAxe(page);
+  await shot(page, "labels");
+  await choice.selectOption({ label: "all: of them" });
+  await page.getByText("3 folders").waitFor();
+  await page.getByRole("searchbox", { name: "Search" }).fill("of 0 98 kkk");
+  await page.getByText("1 of 3 folders").waitFor();
+  await row.getByRole("button", { name: "92 more" }).click();
+  equal(await row.getByRole("list", { name: "Labels" }).getByRole("listitem").count(), 100);
+  await row.getByRole("link", { name: /^of 0 98 / }).click();
+  await page.goto(`/#/folders/${ids[0]}`);
+  await page.getByRole("button", { name: "70 more" }).waitFor();
+  await checkAxe(page);
+});
+
 // A picture of so many pixels, in few bytes.
 function bomb(width, height) {
   const table = Array.from({ length: 256 }, (_, n) => {

@@ -25,6 +25,9 @@ async function fits(page) {
   await page.setViewportSize(before);
 }
 
+/** What comes back to a page looks at what has changed meanwhile. */
+const lookedAtAgain = (page) => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+
 const status = async (who, path = "/api/davit/me") => (await api(who, "GET", path)).status;
 
 await scenario("an administrator makes a user", async ({ context }) => {
@@ -546,7 +549,7 @@ await scenario("who leads a project manages it without being an administrator", 
   await told(hers, "member is no member any more.");
   equal(await status(member, `/api/davit/projects/${project.id}`), 404);
   await must(lead, "PUT", `/api/davit/projects/${project.id}/members/friend`, { role: "USER" });
-  await hers.reload();
+  await lookedAtAgain(hers);
   await hers.getByRole("button", { name: "Leave" }).waitFor();
   equal(await hers.getByRole("button", { name: "Add a member" }).count(), 0);
   equal(await hers.getByRole("combobox").count(), 0);
@@ -559,6 +562,16 @@ await scenario("who leads a project manages it without being an administrator", 
   await hers.goto(`/#/projects/${project.id}`);
   await hers.getByText("There is no such project, or you are no member of it.").waitFor();
   await checkAxe(hers);
+
+  // Who is put out while looking at it looks at nothing.
+  await must(lead, "PUT", `/api/davit/projects/${project.id}/members/friend`, { role: "USER" });
+  await hers.reload();
+  await hers.getByRole("button", { name: "Leave" }).waitFor();
+  await must(lead, "DELETE", `/api/davit/projects/${project.id}/members/friend`);
+  await lookedAtAgain(hers);
+  await hers.getByText("There is no such project, or you are no member of it.").waitFor();
+  equal(await hers.getByRole("table").count(), 0, "lists of the project");
+  await hers.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Projects" }).waitFor({ state: "detached" });
 });
 
 await scenario("products, and who is no administrator", async ({ context, newContext }) => {
@@ -588,4 +601,15 @@ await scenario("products, and who is no administrator", async ({ context, newCon
   equal(await his.getByRole("navigation", { name: "Main" }).getByRole("link", { name: /Administration|Projects/ }).count(), 0);
   await checkAxe(his);
   equal([await status(plain, "/api/davit/users"), await status(plain, "/api/davit/products")], [403, 403]);
+
+  // Who is an administrator no more sees nothing of it, and keeps what was typed.
+  await must(admin, "PATCH", "/api/davit/users/plain", { admin: true });
+  await his.reload();
+  await his.getByRole("button", { name: "New user" }).click();
+  await dialog(his, "New user").getByRole("textbox", { name: "User name" }).fill("typed");
+  await must(admin, "PATCH", "/api/davit/users/plain", { admin: false });
+  await lookedAtAgain(his);
+  await his.getByText("This is for administrators").waitFor();
+  equal(await his.getByRole("table").count(), 0, "lists of users");
+  equal(await dialog(his, "New user").getByRole("textbox", { name: "User name" }).inputValue(), "typed");
 });

@@ -498,7 +498,7 @@ await scenario("two versions", async ({ context }) => {
 
 await scenario("what can't be saved stays", async ({ context, expect }) => {
   expect(/answer 507: PUT /);
-  expect(/no answer: PUT .*ERR_INTERNET_DISCONNECTED/);
+  expect(/no answer: (PUT|GET) .*ERR_INTERNET_DISCONNECTED/);
   const ann = await user("stay-ann", { folders: ["notes"], limits: { maxBytes: 3000 } });
   const bob = await user("stay-bob");
   const id = ann.folders.notes;
@@ -591,6 +591,56 @@ await scenario("what can't be saved stays", async ({ context, expect }) => {
   }
   await editor(page, "a.txt").getByText("Zeven more text").waitFor();
   equal(await page.getByText("Your unsaved changes").count(), 0, "the text of before bob");
+});
+
+await scenario("what is taken away while one looks and writes", async ({ context, expect }) => {
+  expect(/answer 4\d\d/);
+  const ann = await user("away-ann", { folders: ["lent"] });
+  const bob = await user("away-bob");
+  const id = ann.folders.lent;
+  await put(ann, id, "a.txt", "text\n");
+  await put(ann, id, "b.txt", "one\n");
+  const grant = (permissions) => must(ann, "POST", "/api/files/collections/updateAcl", {
+    items: [{ id, added: permissions ? [{ entity: { type: "user", username: bob.name }, permissions }] : [], deleted: permissions ? [] : [{ type: "user", username: bob.name }] }],
+  });
+  await grant(["READ", "EDIT"]);
+  const writes = await signIn(context, bob.name, bob.password, view(id, "a.txt"));
+  await edit(writes, "a.txt");
+  await writes.keyboard.type("my words ");
+  const looks = await context.newPage();
+  await looks.goto(view(id, "b.txt"));
+  await looks.getByRole("textbox", { name: "Content of b.txt" }).getByText("one").waitFor();
+  const again = (page) => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // as when one comes back to it
+  const mine = () => editor(writes, "a.txt").getByText("my words text").waitFor();
+
+  await put(ann, id, "b.txt", "number two\n");
+  await again(looks);
+  await looks.getByText("The file has been changed.").waitFor();
+  await checkAxe(looks);
+  await shot(looks, "changed");
+  await looks.getByRole("button", { name: "Show the new version" }).click();
+  await looks.getByRole("textbox", { name: "Content of b.txt" }).getByText("number two").waitFor();
+
+  await grant(["READ"]);
+  await again(writes);
+  await writes.getByText("You may only read this file now.").waitFor();
+  await mine();
+  await grant(null);
+  await again(writes);
+  await writes.getByText("This file is not there any more, or not shared with you any more.").waitFor();
+  await mine();
+  await checkAxe(writes);
+  await shot(writes, "taken-away");
+  await writes.keyboard.press("Control+s");
+  await writes.getByText("Not saved: the folder of this file is not there any more, or not shared with you any more.").waitFor();
+  const saved = writes.waitForEvent("download");
+  await writes.getByRole("button", { name: "Save on this device" }).click();
+  equal(await readFile(await (await saved).path(), "utf8"), "my words text\n");
+  await again(looks);
+  await looks.getByText("This file is not there any more").waitFor();
+  equal(await looks.getByText("number two").count(), 0, "the text of a file that may not be seen");
+  await checkAxe(looks);
+  await shot(looks, "gone");
 });
 
 await scenario("who may only read gets no editor", async ({ context }) => {

@@ -1,5 +1,5 @@
 // Requests to the APIs and to WebDAV, with the session's token, and their errors in one shape.
-import { accessToken, keepFresh, refresh, sessionRound } from "./session.ts";
+import { accessToken, doubtMe, keepFresh, refresh, sessionRound } from "./session.ts";
 import { t } from "./text.ts";
 
 /**
@@ -104,6 +104,9 @@ export async function request(method: string, path: string, opts: Options = {}):
   if (res.ok || res.status === 304) {
     return res;
   }
+  if (res.status === 403 || res.status === 404) {
+    doubtMe();
+  }
   throw await problemOf(res);
 }
 
@@ -169,10 +172,15 @@ export const xmlText = (xml: string): string =>
     .join("")
     .trim();
 
+/** What it means that an answer ended before its end: the connection did. For catch. */
+export function brokenOff(e: unknown): never {
+  throw e instanceof TypeError ? new Problem(0, "unreachable", t("errors.unreachable")) : e;
+}
+
 /** Sends a request and reads the JSON of its answer; undefined if that has no body. */
 export async function call<T>(method: string, path: string, opts: Options = {}): Promise<T> {
   const res = await request(method, path, opts);
-  const text = await res.text();
+  const text = await res.text().catch(brokenOff);
   return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 

@@ -99,7 +99,13 @@ export function parts(text: string): { text: string; code: boolean }[] {
     .map((p) => (hidden.test(p) ? { text: `U+${p.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`, code: true } : { text: p, code: false }));
 }
 
-/** The same in one string, for places that take no elements: titles of the window, labels, messages. */
+/** The beginning of a text that may be of any length, for places that have no room for it. */
+export function cut(text: string, most: number): string {
+  const signs = text.length > most ? [...text.slice(0, 2 * most)] : [];
+  return signs.length > most ? signs.slice(0, most).join("").trimEnd() + " …" : text;
+}
+
+/** What parts gives as one string, for places that take no elements: titles of the window, labels, messages. */
 export const visible = (text: string): string =>
   parts(text)
     .map((p) => (p.code ? `⟨${p.text}⟩` : p.text))

@@ -45,16 +45,21 @@ export function useLoad<T>(read: (signal: AbortSignal) => Promise<T>, deps: read
 
 const same = (a: readonly unknown[], b: readonly unknown[]) => a.length === b.length && a.every((v, i) => Object.is(v, b[i]));
 
-/** Calls f every ms while the page is seen. */
+/** Calls f every ms while the page is seen, and when it is seen again. */
 export function useEvery(ms: number, f: () => void): void {
   const current = useRef(f);
   current.current = f;
   useEffect(() => {
-    const timer = setInterval(() => {
+    const look = () => {
       if (document.visibilityState === "visible") {
         current.current();
       }
-    }, ms);
-    return () => clearInterval(timer);
+    };
+    const timer = setInterval(look, ms);
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", look);
+    };
   }, [ms]);
 }

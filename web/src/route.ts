@@ -74,6 +74,20 @@ export function href(path: readonly string[], query: { [name: string]: string | 
   return "#/" + path.map(encodeURIComponent).join("/") + (text === "" ? "" : "?" + text);
 }
 
+/**
+ * Gives a go for work that ends in going somewhere: it goes nowhere if the person has gone on meanwhile. Dialogs, too,
+ * can be left while they work.
+ */
+export function goUnlessLeft(): typeof go {
+  const { path } = route.value;
+  const from = path.join("/");
+  return (to, replace) => {
+    if (route.value.path.join("/") === from) {
+      go(to, replace);
+    }
+  };
+}
+
 /** Goes to a place: a new entry of the history, or in place of the current one. */
 export function go(to: string, replace = false): void {
   if (replace) {

@@ -206,9 +206,33 @@ export async function loadMe(): Promise<void> {
   if (asked !== round) {
     return;
   }
-  me.value = now;
+  if (JSON.stringify(now) !== JSON.stringify(me.value)) {
+    me.value = now;
+  }
   endedWhy.value = "";
   state.value = "in";
+}
+
+let doubts = 0;
+let looking = false;
+
+/**
+ * Reads who is signed in again, as when a request was refused: perhaps an administrator, or a member of a project, is none
+ * any more. What of the page is not for them then goes.
+ */
+export function doubtMe(): void {
+  doubts++;
+  if (looking || state.value !== "in") {
+    return;
+  }
+  const now = doubts;
+  looking = true;
+  loadMe().catch(() => {}).finally(() => setTimeout(() => { // not for each of many refusals
+    looking = false;
+    if (doubts !== now) {
+      doubtMe();
+    }
+  }, 3000));
 }
 
 /** What POST /auth/login answered when it refused. */
@@ -264,7 +288,7 @@ let looked = then();
 function look(): void {
   if (document.visibilityState === "visible" && state.value === "in" && sinceThen(looked) > 30_000) {
     looked = then();
-    refresh().catch(() => false); // unreachable: requests will tell
+    refresh().then((still) => (still ? loadMe() : undefined)).catch(() => {}); // unreachable: requests will tell
   } else if (state.value === "lost") {
     void start();
   }

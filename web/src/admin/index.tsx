@@ -2,8 +2,9 @@
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
+import { useEvery } from "../load.ts";
 import { href } from "../route.ts";
-import { me } from "../session.ts";
+import { doubtMe, me } from "../session.ts";
 import { t, type TextKey } from "../text.ts";
 import { Failure, Empty, Spinner } from "../ui/feedback.tsx";
 import { Icon, type IconName } from "../ui/icon.tsx";
@@ -35,6 +36,7 @@ export default function Admin({ args }: ViewProps) {
       nav.current.scrollLeft = current.offsetLeft - (nav.current.clientWidth - current.clientWidth) / 2;
     }
   }, [step]);
+  useEvery(15_000, doubtMe); // who is an administrator no more shall not go on looking at what was read before
   if (!me.value?.admin) {
     return (
       <Page title={t("nav.admin")}>

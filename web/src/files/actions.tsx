@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { at, call, davPath, fileID, items, post, Problem, request } from "../api.ts";
 import { date, visible } from "../format.ts";
-import { go, href } from "../route.ts";
+import { goUnlessLeft, href } from "../route.ts";
 import { onEnd } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -289,12 +289,14 @@ export function newText(place: Place): void {
       onClose={close}
       onName={async (name) => {
         const path = within(place.dir, name);
+        const goOn = goUnlessLeft();
         try {
           await request("PUT", davPath(place.folder.id, path), { body: new Blob([], { type: "text/plain" }), headers: { "If-None-Match": "*" } });
         } catch (e) {
           throw e instanceof Problem && e.status === 412 ? new Problem(412, "file-exists", t("files.names.taken")) : e;
         }
-        go(fileHref(place.folder.id, path));
+        place.changed([path]);
+        goOn(fileHref(place.folder.id, path));
       }}
     />
   ));
@@ -302,8 +304,24 @@ export function newText(place: Place): void {
 
 const mostArchived = 1000;
 
+// What is asked for, so that a button that was pressed twice does not download it twice.
+const asked = new Set<string>();
+
 /** Has the browser download a file as it is, or several and directories as one zip file. */
 export async function download(folder: Folder, dir: string, list: readonly Item[], all: boolean): Promise<void> {
+  const what = JSON.stringify([folder.id, dir, all, list.length, list[0]?.path, list.at(-1)?.path]);
+  if (asked.has(what)) {
+    return;
+  }
+  asked.add(what);
+  try {
+    await ask(folder, dir, list, all);
+  } finally {
+    asked.delete(what);
+  }
+}
+
+async function ask(folder: Folder, dir: string, list: readonly Item[], all: boolean): Promise<void> {
   const only = list.length === 1 ? list[0]! : undefined;
   let link: { endpoint: string };
   if (only && !only.dir) {

@@ -94,15 +94,6 @@ export function useDirectory(folder: string, dir: string): Directory {
       void read();
     }
   });
-  useEffect(() => {
-    const seen = () => {
-      if (document.visibilityState === "visible" && !running.current) {
-        void read();
-      }
-    };
-    document.addEventListener("visibilitychange", seen);
-    return () => document.removeEventListener("visibilitychange", seen);
-  }, [read]);
 
   const mine = now.key === key ? now : { key, busy: true, locks: [] as readonly Lock[], listing: undefined, error: undefined };
   return { listing: mine.listing, error: mine.error, busy: mine.busy, locks: mine.locks, reload: () => void read() };

@@ -32,6 +32,21 @@ export const stepsOf = (path: string): string[] => (path === "" ? [] : path.spli
 /** Whether path is dir or below it. */
 export const isBelow = (path: string, dir: string): boolean => dir === "" || path === dir || path.startsWith(dir + "/");
 
+/** A path with the name that the server gives when it keeps both: a(1).txt. */
+export function numbered(path: string, n: number): string {
+  const slash = path.lastIndexOf("/") + 1;
+  const base = path.slice(slash);
+  const dot = base.lastIndexOf(".");
+  const [stem, end] = dot > 0 && base.length - dot <= 32 ? [base.slice(0, dot), base.slice(dot)] : [base, ""];
+  const number = `(${n})`;
+  const length = (s: string) => new TextEncoder().encode(s).length;
+  const signs = [...stem];
+  while (length(signs.join("") + number + end) > 255) {
+    signs.pop();
+  }
+  return path.slice(0, slash) + signs.join("") + number + end;
+}
+
 export type Kind = "directory" | "image" | "video" | "audio" | "document" | "archive" | "text" | "notebook" | "code" | "file";
 
 const kinds: { [kind in Kind]?: string } = {
@@ -86,8 +101,12 @@ const keyOf = (name: string): string =>
     return "0" + String.fromCharCode(0x30 + Math.min(n.length, 60)) + n;
   });
 
-/** The entries in order: directories first, whatever the direction; what is equal, by name. */
-export function sorted(entries: readonly Entry[], order: Order): Entry[] {
+/**
+ * The entries in order: directories first, whatever the direction; what is equal, by name. With those of an earlier
+ * reading in this order it is quick if most are the same.
+ */
+export function sorted(unsorted: readonly Entry[], order: Order, earlier: readonly Entry[] = []): Entry[] {
+  const entries = earlier.length > 0 ? asBefore(unsorted, earlier) : unsorted;
   const ascii = entries.every((e) => plain.test(e.name));
   const first: (e: Entry) => number | string =
     order.by === "size" ? (e) => e.size
@@ -110,6 +129,20 @@ export function sorted(entries: readonly Entry[], order: Order): Entry[] {
     return nameSign * (names || (a.e.path < b.e.path ? -1 : 1));
   });
   return rows.map((r) => r.e);
+}
+
+// asBefore puts those first that were there, as they stood: sorting what is nearly in order takes few comparisons.
+function asBefore(entries: readonly Entry[], earlier: readonly Entry[]): Entry[] {
+  const byPath = new Map(entries.map((e) => [e.path, e]));
+  const all: Entry[] = [];
+  for (const { path } of earlier) {
+    const e = byPath.get(path);
+    if (e) {
+      all.push(e);
+      byPath.delete(path);
+    }
+  }
+  return [...all, ...byPath.values()];
 }
 
 /** Those whose names have all words of the filter, in any letter case; hidden ones only if they are wanted. */

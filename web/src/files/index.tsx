@@ -37,11 +37,12 @@ export default function Files({ args }: ViewProps) {
   const folder = useFolder(id);
   const directory = useDirectory(id, dir);
   const search = route.value.query.get("search") ?? "";
-  if (folder.error !== undefined && gone(folder.error)) {
+  if ((folder.error !== undefined && gone(folder.error)) || folder.value?.deleted) {
     return (
       <Page title={t("files.gone.folderTitle")}>
         <Empty icon="folder" title={t("files.gone.folder")}>
           <p>{t("files.gone.folderWhy")}</p>
+          {folder.value?.deleted && folder.value.rights.includes("admin") && <p><a href={href(["folders", id])}>{t("files.gone.restore")}</a></p>}
           <p><a href={href([])}>{t("app.toFolders")}</a></p>
         </Empty>
       </Page>
@@ -70,7 +71,7 @@ function Browse({ folder, dir, directory, reload }: ViewOf) {
       reload(); // the folder itself may be gone
     }
   }, [missing]);
-  const entries = listing?.entries ?? none;
+  const entries = missing ? none : listing?.entries ?? none;
   const bad = missing || (error !== undefined && !listing);
   return (
     <View
@@ -181,7 +182,7 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
   const cameFrom = useRef([folder.id, dir] as const);
   const dragged = useRef<readonly Item[]>([]);
 
-  const mayWrite = directory.listing?.facts.writable ?? folder.rights.includes("write");
+  const mayWrite = !instead && (directory.listing?.facts.writable ?? folder.rights.includes("write"));
   const trashed = isTrash(dir) || inTrash(dir);
   const uploadTo: Target | undefined = mayWrite && !trashed && search === "" ? { folder: folder.id, folderName: folder.title, path: dir } : undefined;
   useLanded(folder.id, dir, () => {
@@ -190,7 +191,13 @@ function View({ folder, dir, directory, reload, entries, loading, whole, order, 
   });
   const { hidden } = prefs.value;
   const used = order ?? trashOrder;
-  const ordered = useMemo(() => sorted(entries, used), [entries, used.by, used.down]);
+  const inOrder = useRef<{ by: string; entries: readonly Entry[] }>({ by: "", entries: none }).current;
+  const ordered = useMemo(() => {
+    const by = `${key} ${used.by} ${used.down}`;
+    inOrder.entries = sorted(entries, used, inOrder.by === by ? inOrder.entries : none);
+    inOrder.by = by;
+    return inOrder.entries;
+  }, [entries, used.by, used.down, key]);
   const shown = useMemo(() => filtered(ordered, filter, hidden || trashed || search !== ""), [ordered, filter, hidden, trashed, search]);
   const byPath = useMemo(() => new Map(entries.map((e) => [e.path, e])), [entries]);
   const picked = useMemo(() => {

@@ -1,5 +1,6 @@
 // A directory read from the server, shown while it comes, and read again when it has changed.
-import { at, fileID, get, request } from "../api.ts";
+import { at, brokenOff, fileID, get, Problem, request } from "../api.ts";
+import { t } from "../text.ts";
 import { within, type Entry } from "./entry.ts";
 
 /** The directory itself. */
@@ -40,7 +41,7 @@ export async function readListing(folder: string, dir: string, opts: { signal: A
   const reader = res.body!.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(brokenOff);
     if (done) {
       break;
     }
@@ -61,7 +62,7 @@ export async function readListing(folder: string, dir: string, opts: { signal: A
     take(rest);
   }
   if (!facts || !whole) {
-    throw new TypeError("the listing broke off");
+    throw new Problem(0, "unreachable", t("errors.unreachable")); // it broke off
   }
   return { facts, entries, whole };
 }

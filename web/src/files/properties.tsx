@@ -1,6 +1,6 @@
 // What is known about an entry, or about a directory with all that is in it.
 import type { ComponentChildren } from "preact";
-import { davPath, fileID, get, request, unescaped } from "../api.ts";
+import { brokenOff, davPath, fileID, get, request, unescaped } from "../api.ts";
 import { bytes, count, date, dateLong } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { t } from "../text.ts";
@@ -28,7 +28,7 @@ async function read(folder: string, path: string, signal: AbortSignal): Promise<
     }),
   ]);
   // The page's policy has no parser for XML from outside; of this answer two plain texts are wanted.
-  const xml = await res.text();
+  const xml = await res.text().catch(brokenOff);
   const texts = (name: string) => [...xml.matchAll(new RegExp(`<(?:\\w+:)?${name}(?:\\s[^>]*)?>([^<]*)<`, "g"))].map((m) => unescaped(m[1] ?? ""));
   return { file, etag: texts("getetag")[0] ?? "", checksums: texts("checksum").join(" ").split(/\s+/).filter((c) => c.includes(":")) };
 }

@@ -9,10 +9,11 @@ import { sessionRound } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog, openDialog } from "../ui/dialog.tsx";
-import { Progress, toast } from "../ui/feedback.tsx";
+import { Alert, Progress, toast } from "../ui/feedback.tsx";
 import { Checkbox } from "../ui/form.tsx";
 import { Name } from "../ui/name.tsx";
 import { nameOf } from "./entry.ts";
+import { answering, fates, inTheWay, isLost, moment, type Fate, type Moment } from "./lost.ts";
 
 export type Policy = "REJECT" | "RENAME" | "REPLACE" | "MERGE_RENAME";
 
@@ -24,6 +25,8 @@ export type Failed = { task: Task; error: unknown };
 export type Outcome = {
   done: Done[];
   failed: Failed[];
+  /** What nobody knows of: the answer was lost. */
+  unknown: Task[];
   skipped: number;
   cancelled: boolean;
   /** Something was replaced or merged: there is no simple way back. */
@@ -46,28 +49,79 @@ type Options = {
   conflicts?: { destination: string } | undefined;
 };
 
+// So many pieces may be lost one after the other: perhaps it is they that the server, or what is before it, dies of.
+const mostLost = 4;
+
+// What is going on, so that a key that was pressed twice does not do it twice.
+const going = new Set<string>();
+
 /**
  * Does the tasks by bulk calls, pieces that grow while they are quick. Refusals of single tasks are collected; what
- * stops everything (no connection, the folder gone) ends it and counts as the failure of the rest. When the session ends it
- * throws an AbortError: nobody is told, and it never goes on as another user.
+ * stops everything (the folder or the right is gone) ends it and counts as the failure of the rest. While the server can't
+ * be reached it waits, looks what the last piece came to, and goes on. When the session ends, and when the very same is
+ * going on already, it throws an AbortError: nobody is told, and it never goes on as another user.
  */
-export async function work({ method, path, tasks, title, conflicts }: Options): Promise<Outcome> {
-  const out: Outcome = { done: [], failed: [], skipped: 0, cancelled: false, replaced: false };
+export async function work(options: Options): Promise<Outcome> {
+  const { path, tasks } = options;
+  const what = JSON.stringify([path, sessionRound(), tasks.length, tasks[0]?.body, tasks.at(-1)?.body]);
+  if (going.has(what)) {
+    throw new DOMException("it is being done", "AbortError");
+  }
+  going.add(what);
+  try {
+    return await doAll(options);
+  } finally {
+    going.delete(what);
+  }
+}
+
+async function doAll({ method, path, tasks, title, conflicts }: Options): Promise<Outcome> {
+  const out: Outcome = { done: [], failed: [], unknown: [], skipped: 0, cancelled: false, replaced: false };
   const finished = signal(0);
+  const away = signal(false);
   const stop = new AbortController();
   const session = sessionRound();
   let closeProgress: (() => void) | undefined;
   const showProgress = () => setTimeout(() => {
     closeProgress ??= session !== sessionRound() ? () => {} : openDialog((close) => (
-      <ProgressDialog title={title} finished={finished} total={tasks.length} onCancel={() => { out.cancelled = true; stop.abort(); close(); }} />
+      <ProgressDialog title={title} finished={finished} away={away} total={tasks.length} onCancel={() => { out.cancelled = true; stop.abort(); close(); }} />
     ));
   }, 700);
   let shown = showProgress();
   let forAll: Choice | undefined;
   let policyForAll: Policy = "REJECT";
   const policies = new Map<Task, Policy>();
+  const policyOf = (task: Task): Policy => policies.get(task) ?? (task.body["conflictPolicy"] as Policy | undefined) ?? policyForAll;
+  const sameSession = () => {
+    if (session !== sessionRound()) {
+      throw new DOMException("the session is another one", "AbortError");
+    }
+  };
+  // learn waits until the server answers, and asks what became of what it did not answer. Undefined: it was left off.
+  const learn = async (sent: Parameters<typeof fates>[1], began: Moment): Promise<Fate[] | undefined> => {
+    const taken = new Set(out.done.map((d) => d.id));
+    away.value = true;
+    try {
+      while (await answering(stop.signal)) {
+        sameSession();
+        try {
+          return await fates(path, sent, began, new Set(taken));
+        } catch (e) {
+          sameSession();
+          if (!isLost(e)) {
+            return undefined;
+          }
+        }
+      }
+      return undefined;
+    } finally {
+      away.value = false;
+    }
+  };
   let size = 8;
   let rest = [...tasks];
+  let lost = 0; // pieces without an answer, one after the other
+  let looked = false; // whether the folder is there, since something was done
   try {
     while (rest.length > 0 && !stop.signal.aborted) {
       // Two of a piece never get the same name: what is in a name's way is then found before anything is done.
@@ -81,30 +135,64 @@ export async function work({ method, path, tasks, title, conflicts }: Options): 
         n++;
       }
       const piece = rest.slice(0, Math.max(1, n));
-      if (session !== sessionRound()) {
-        throw new DOMException("the session is another one", "AbortError");
-      }
+      sameSession();
       const began = performance.now();
+      const sent = moment();
       try {
         const answer = await call<{ responses: { id?: string }[] }>(method, path, {
-          body: items(...piece.map((task) => (conflicts ? { ...task.body, conflictPolicy: policies.get(task) ?? policyForAll } : task.body))),
+          body: items(...piece.map((task) => (conflicts ? { ...task.body, conflictPolicy: policyOf(task) } : task.body))),
         });
         piece.forEach((task, i) => out.done.push({ task, id: answer.responses[i]?.id ?? "" }));
         rest = rest.slice(piece.length);
+        lost = 0;
+        looked = false;
         size = performance.now() - began < 400 ? Math.min(500, size * 2) : Math.max(1, Math.floor(size / 2));
       } catch (error) {
-        if (session !== sessionRound()) {
-          throw new DOMException("the session is another one", "AbortError");
-        }
+        sameSession();
         const before = error instanceof Problem ? error.itemsDone : 0;
         // Their answers are lost with the failure: where they are is not known, only that they are done.
         piece.slice(0, before).forEach((task) => out.done.push({ task, id: "" }));
+        if (before > 0) {
+          lost = 0;
+          looked = false;
+        }
+        if (isLost(error) && ++lost < mostLost) {
+          const unsure = piece.slice(before);
+          const fate = await learn(unsure.map((task) => ({ task, policy: policyOf(task) })), sent);
+          const again: Task[] = [];
+          unsure.forEach((task, i) => {
+            const f = fate?.[i] ?? "unknown";
+            if (f === "undone") {
+              again.push(task);
+            } else if (f === "unknown") {
+              out.unknown.push(task);
+            } else {
+              out.done.push({ task, id: f.id });
+            }
+          });
+          if (again.length < unsure.length) {
+            lost = 0;
+          }
+          rest = [...again, ...rest.slice(piece.length)];
+          finished.value = tasks.length - rest.length;
+          size = 8;
+          continue;
+        }
         const at = error instanceof Problem ? error.item : -1;
         if (at < 0 || !(error instanceof Problem) || at >= piece.length) {
           rest.slice(before).forEach((task) => out.failed.push({ task, error }));
           break;
         }
         const task = piece[at]!;
+        if (!looked && (error.status === 404 || error.status === 403)) {
+          looked = true;
+          const all = await inTheWay(task, !path.endsWith("/copy")).catch(() => undefined); // the next piece tells
+          sameSession();
+          if (all) {
+            rest.slice(before).forEach((task) => out.failed.push({ task, error: all }));
+            break;
+          }
+        }
         const without = () => {
           rest = [...rest.slice(before, at), ...rest.slice(at + 1)];
         };
@@ -147,10 +235,11 @@ export async function work({ method, path, tasks, title, conflicts }: Options): 
   return out;
 }
 
-function ProgressDialog({ title, finished, total, onCancel }: { title: string; finished: Signal<number>; total: number; onCancel: () => void }) {
+function ProgressDialog({ title, finished, away, total, onCancel }: { title: string; finished: Signal<number>; away: Signal<boolean>; total: number; onCancel: () => void }) {
   return (
     <Dialog title={title} onClose={onCancel} footer={<Button onClick={onCancel}>{t("files.work.stop")}</Button>}>
       <p role="status">{t("files.work.progress", { done: count(finished.value), n: total })}</p>
+      {away.value && <Alert kind="warning">{t("files.work.away")}</Alert>}
       <Progress label={title} {...(total > 1 && { value: finished.value / total })} />
     </Dialog>
   );
@@ -208,6 +297,9 @@ export function tell(out: Outcome, words: { done: ComponentChildren; failed: str
   if (out.done.length > 0) {
     toast(words.done, undo ? { action: { label: t("files.undo"), run: undo } } : {});
   }
+  if (out.unknown.length > 0) {
+    toast(t("files.work.unknown", { n: out.unknown.length }), { kind: "error" });
+  }
   if (out.failed.length === 0) {
     return;
   }
@@ -220,8 +312,20 @@ export function tell(out: Outcome, words: { done: ComponentChildren; failed: str
 const mostFailures = 100;
 
 function FailedDialog({ failed, title, advice, onClose }: { failed: readonly Failed[]; title: string; advice: (f: Failed) => ComponentChildren; onClose: () => void }) {
+  const [first] = failed;
+  const footer = <Button kind="primary" autofocus onClick={onClose}>{t("common.close")}</Button>;
+  if (first && failed.length > 1 && failed.every((f) => f.error === first.error)) {
+    return (
+      <Dialog title={title} onClose={onClose} footer={footer}>
+        <Alert kind="error">
+          <p>{visible(why(first.error))}</p>
+          <p>{t("files.work.allFailed", { n: failed.length })}</p>
+        </Alert>
+      </Dialog>
+    );
+  }
   return (
-    <Dialog title={title} onClose={onClose} footer={<Button kind="primary" autofocus onClick={onClose}>{t("common.close")}</Button>}>
+    <Dialog title={title} onClose={onClose} footer={footer}>
       <div role="alert"><ul class="failures">
         {failed.slice(0, mostFailures).map((f) => (
           <li key={f.task.path}>

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { Advice, at, get, items, Problem } from "../api.ts";
 import { bytes, count, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { go, href } from "../route.ts";
+import { goUnlessLeft, href } from "../route.ts";
 import { loadMe, me } from "../session.ts";
 import { t } from "../text.ts";
 import { FormDialog, openDialog } from "../ui/dialog.tsx";
@@ -44,6 +44,7 @@ function CreateFolder({ onClose }: { onClose: () => void }) {
   const make = async (form: FormData) => {
     const title = String(form.get("title"));
     checkTitle(title);
+    const goOn = goUnlessLeft();
     const made = await inWorkspace<{ responses: { id: string }[] }>(
       workspace, "POST", "/api/files/collections", items({ title, product: product!.reference }),
     ).catch((e: unknown) => {
@@ -54,7 +55,7 @@ function CreateFolder({ onClose }: { onClose: () => void }) {
     void refreshCatalog();
     void loadMe().catch(() => {});
     toast(t("folders.create.done"));
-    go(href(["files", made.responses[0]!.id]));
+    goOn(href(["files", made.responses[0]!.id]));
   };
   return (
     <FormDialog title={t("folders.create.title")} action={t("common.create")} disabled={!product} onSubmit={make} onClose={onClose}>

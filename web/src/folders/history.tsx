@@ -11,7 +11,7 @@ import { Empty, Loaded, toastError } from "../ui/feedback.tsx";
 import { Select } from "../ui/form.tsx";
 import { Name } from "../ui/name.tsx";
 import { Time } from "../ui/page.tsx";
-import { labelText, rightsText } from "./model.ts";
+import { labelShort, rightsText } from "./model.ts";
 
 
 const kinds = ["", "files.", "folder.", "grant.", "invitation.", "lock."] as const;
@@ -110,7 +110,7 @@ function sentence(e: Entry): ComponentChildren {
   });
 }
 
-const labels = (detail: Entry["detail"]): string => Object.entries(detail).map(([k, v]) => labelText(k, String(v))).join(", ") || t("folders.history.noLabels");
+const labels = (detail: Entry["detail"]): string => Object.entries(detail).slice(0, 20).map(([k, v]) => labelShort(k, String(v))).concat(Object.keys(detail).length > 20 ? ["…"] : []).join(", ") || t("folders.history.noLabels");
 
 function limits(detail: Entry["detail"]): string {
   const one = (v: unknown, write: (n: number) => string) => (typeof v === "number" ? write(v) : v === "none" ? t("folders.history.unlimited") : t("folders.history.usual"));

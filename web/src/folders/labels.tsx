@@ -9,20 +9,25 @@ import { FormDialog, openDialog } from "../ui/dialog.tsx";
 import { toast } from "../ui/feedback.tsx";
 import { Field } from "../ui/form.tsx";
 import { refreshCatalog } from "./catalog.tsx";
-import { labelsOf, labelText } from "./model.ts";
+import { labelShort, labelsOf } from "./model.ts";
 
-/** The labels as buttons that show the folders which have the same. */
-export function Labels({ of }: { of: Folder }) {
+/** The labels as links to the folders which have the same. Of very many, those beyond most are shown on demand. */
+export function Labels({ of, most = 8 }: { of: Folder; most?: number }) {
+  const [whole, setWhole] = useState(false);
   const all = labelsOf(of);
+  const shown = whole || all.length <= most + 1 ? all : all.slice(0, most);
   return all.length === 0 ? null : (
     <ul class="labels" aria-label={t("folders.labels.of")}>
-      {all.map(([key, value]) => (
+      {shown.map(([key, value]) => (
         <li key={key}>
-          <a class="label" href={href([], { ...(route.value.path.length === 0 && Object.fromEntries(route.value.query)), label: `${key}=${value}` })} title={t("folders.labels.filter", { label: labelText(key, value) })}>
-            <bdi>{labelText(key, value)}</bdi>
+          <a class="label" href={href([], { ...(route.value.path.length === 0 && Object.fromEntries(route.value.query)), label: `${key}=${value}` })} title={t("folders.labels.filter", { label: labelShort(key, value) })}>
+            <bdi>{labelShort(key, value)}</bdi>
           </a>
         </li>
       ))}
+      {shown.length < all.length && (
+        <li><button type="button" class="label" onClick={() => setWhole(true)}>{t("folders.labels.more", { n: all.length - shown.length })}</button></li>
+      )}
     </ul>
   );
 }
@@ -84,8 +89,8 @@ function EditLabels({ folder, after, onClose }: { folder: Folder; after: () => v
         <ul class="labels" aria-label={t("folders.labels.of")}>
           {all.map(([k, v]) => (
             <li key={k} class="label removable">
-              <bdi>{labelText(k, v)}</bdi>
-              <IconButton icon="close" label={t("folders.labels.remove", { label: labelText(k, v) })} onClick={() => setAll(all.filter(([other]) => other !== k))} />
+              <bdi>{labelShort(k, v)}</bdi>
+              <IconButton icon="close" label={t("folders.labels.remove", { label: labelShort(k, v) })} onClick={() => setAll(all.filter(([other]) => other !== k))} />
             </li>
           ))}
         </ul>

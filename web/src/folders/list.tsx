@@ -1,5 +1,5 @@
 // All folders that who is signed in sees: searched, filtered and sorted here, for the whole list is in memory.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { byName, bytes, visible } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
 import type { Folder } from "../model.ts";
@@ -17,7 +17,7 @@ import { catalog, refreshCatalog } from "./catalog.tsx";
 import { createFolder } from "./create.tsx";
 import { hasLabel, Labels, withoutLabel } from "./labels.tsx";
 import { folderMenu } from "./menu.tsx";
-import { holder, kindOf, labelsOf, labelText, readProducts, rightsText, workspacesToMakeIn } from "./model.ts";
+import { holder, kindOf, labelShort, labelText, readProducts, rightsText, workspacesToMakeIn } from "./model.ts";
 import { FolderPlaces } from "./places.tsx";
 
 // Rows are made as far as one scrolls: a thousand at once would take long.
@@ -28,13 +28,9 @@ export function FolderList() {
   const products = useLoad(readProducts, []);
   useEffect(() => {
     void refreshCatalog();
-    const back = () => void (document.visibilityState === "visible" && refreshCatalog());
+    const back = () => void refreshCatalog();
     addEventListener("focus", back);
-    document.addEventListener("visibilitychange", back);
-    return () => {
-      removeEventListener("focus", back);
-      document.removeEventListener("visibilitychange", back);
-    };
+    return () => removeEventListener("focus", back);
   }, []);
   useEvery(30_000, () => void refreshCatalog());
   const mayCreate = workspacesToMakeIn().length > 0;
@@ -82,13 +78,24 @@ function ask(change: Partial<Asked>): void {
   go(href([], { q, show, label, sort: order === "title" ? "" : order }), true);
 }
 
+// What a folder is found by, made once: there may be thousands, with a hundred labels each.
+const words = new WeakMap<Folder, string>();
+function wordsOf(f: Folder): string {
+  let text = words.get(f);
+  if (text === undefined) {
+    text = [f.title, holder(f), f.id, ...Object.entries(f.labels).map(([k, v]) => labelText(k, v))].join("\n").toLocaleLowerCase();
+    words.set(f, text);
+  }
+  return text;
+}
+
 function choose(folders: readonly Folder[], { q, show, label, sort }: Asked): Folder[] {
   const text = q.trim().toLocaleLowerCase();
   const found = folders.filter(
     (f) =>
       (show === "" || (show.startsWith("p:") ? f.project?.id === show.slice(2) : kindOf(f) === show)) &&
       (label === "" || hasLabel(f, label)) &&
-      (text === "" || [f.title, holder(f), f.id, ...labelsOf(f).map(([k, v]) => labelText(k, v))].some((s) => s.toLocaleLowerCase().includes(text))),
+      (text === "" || wordsOf(f).includes(text)),
   );
   const compare = sorts[sort.by]!;
   return found.sort((a, b) => (sort.down ? compare(b, a) : compare(a, b)) || byName(a.title, b.title) || (a.id < b.id ? -1 : 1));
@@ -96,7 +103,7 @@ function choose(folders: readonly Folder[], { q, show, label, sort }: Asked): Fo
 
 function List({ folders, products }: { folders: readonly Folder[]; products: Parameters<typeof folderMenu>[1] }) {
   const now = asked();
-  const found = choose(folders, now);
+  const found = useMemo(() => choose(folders, now), [folders, now.q, now.show, now.label, now.sort.by, now.sort.down]);
   const [shown, setShown] = useState(atOnce);
   useEffect(() => setShown(atOnce), [now.q, now.show, now.label, now.sort.by, now.sort.down]);
   const rows = found.slice(0, shown);
@@ -138,37 +145,63 @@ function List({ folders, products }: { folders: readonly Folder[]; products: Par
 
 const total = (all: readonly Folder[]) => all.reduce((n, f) => n + f.usage.bytes, 0);
 
+// A list of more is of no use to anybody, and slow.
+const mostLabels = 200;
+
+/** The labels to choose from, by name: all, or those that most folders have. */
+function labelChoices(folders: readonly Folder[]): { choices: Map<string, string>; all: boolean } {
+  const found = new Map<string, { key: string; value: string; n: number }>();
+  for (const f of folders) {
+    for (const [key, value] of Object.entries(f.labels)) {
+      const label = found.get(`${key}=${value}`);
+      if (label) {
+        label.n++;
+      } else {
+        found.set(`${key}=${value}`, { key, value, n: 1 });
+      }
+    }
+  }
+  const all = found.size <= mostLabels;
+  const some = all ? [...found] : [...found].sort(([, a], [, b]) => b.n - a.n).slice(0, mostLabels);
+  return { choices: new Map(some.map(([id, { key, value }]) => [id, labelShort(key, value)])), all };
+}
+
 function Tools({ folders, now }: { folders: readonly Folder[]; now: Asked }) {
   const projects = new Map(folders.flatMap((f) => (f.project ? [[f.project.id, f.project.title]] : [])));
-  const labels = new Map(folders.flatMap((f) => labelsOf(f).map(([k, v]) => [`${k}=${v}`, labelText(k, v)])));
+  const { choices, all } = useMemo(() => labelChoices(folders), [folders]);
+  const labels = new Map(choices);
   if (now.label !== "" && !labels.has(now.label)) {
-    labels.set(now.label, now.label.split(/=(.*)/s).slice(0, 2).join(": "));
+    const [key = "", value = ""] = now.label.split(/=(.*)/s);
+    labels.set(now.label, labelShort(key, value));
   }
   return (
-    <search class="folders-tools">
-      <Field label={t("folders.list.search")} type="search" value={now.q} onInput={(e) => ask({ q: e.currentTarget.value })} />
-      <Select
-        label={t("folders.list.show")} value={now.show} onChange={(e) => ask({ show: e.currentTarget.value })}
-        choices={[
-          { value: "", label: t("folders.list.everything") },
-          { value: "own", label: t("folders.list.own") },
-          { value: "shared", label: t("folders.list.shared") },
-          { value: "project", label: t("folders.list.projects") },
-          ...[...projects].sort(([, a], [, b]) => byName(a, b)).map(([id, title]) => ({ value: `p:${id}`, label: t("folders.list.project", { title: visible(title) }) })),
-        ]}
-      />
-      {labels.size > 0 && (
+    <>
+      <search class="folders-tools">
+        <Field label={t("folders.list.search")} type="search" value={now.q} onInput={(e) => ask({ q: e.currentTarget.value })} />
         <Select
-          label={t("folders.labels.label")} value={now.label} onChange={(e) => (e.currentTarget.value === "" ? withoutLabel() : ask({ label: e.currentTarget.value }))}
-          choices={[{ value: "", label: t("folders.labels.any") }, ...[...labels].sort(([, a], [, b]) => byName(a, b)).map(([value, label]) => ({ value, label }))]}
+          label={t("folders.list.show")} value={now.show} onChange={(e) => ask({ show: e.currentTarget.value })}
+          choices={[
+            { value: "", label: t("folders.list.everything") },
+            { value: "own", label: t("folders.list.own") },
+            { value: "shared", label: t("folders.list.shared") },
+            { value: "project", label: t("folders.list.projects") },
+            ...[...projects].sort(([, a], [, b]) => byName(a, b)).map(([id, title]) => ({ value: `p:${id}`, label: t("folders.list.project", { title: visible(title) }) })),
+          ]}
         />
-      )}
-      <Select
-        class="folders-sort" label={t("folders.list.sort")} value={(now.sort.down ? "-" : "") + now.sort.by}
-        onChange={(e) => ask({ sort: { by: e.currentTarget.value.replace(/^-/, ""), down: e.currentTarget.value.startsWith("-") } })}
-        choices={(["title", "-title", "owner", "-owner", "-used", "used", "-lastUsed", "lastUsed"] as const).map((value) => ({ value, label: t(`folders.list.sorts.${value}`) }))}
-      />
-    </search>
+        {labels.size > 0 && (
+          <Select
+            label={t("folders.labels.label")} value={now.label} onChange={(e) => (e.currentTarget.value === "" ? withoutLabel() : ask({ label: e.currentTarget.value }))}
+            choices={[{ value: "", label: t("folders.labels.any") }, ...[...labels].sort(([, a], [, b]) => byName(a, b)).map(([value, label]) => ({ value, label }))]}
+          />
+        )}
+        <Select
+          class="folders-sort" label={t("folders.list.sort")} value={(now.sort.down ? "-" : "") + now.sort.by}
+          onChange={(e) => ask({ sort: { by: e.currentTarget.value.replace(/^-/, ""), down: e.currentTarget.value.startsWith("-") } })}
+          choices={(["title", "-title", "owner", "-owner", "-used", "used", "-lastUsed", "lastUsed"] as const).map((value) => ({ value, label: t(`folders.list.sorts.${value}`) }))}
+        />
+      </search>
+      {!all && <p class="hint">{t("folders.labels.some")}</p>}
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 // What the page knows of folders: as the server shows them, and what may be done with them.
 import { Advice, at, call, get, post } from "../api.ts";
-import { byName, visible } from "../format.ts";
+import { byName, cut, visible } from "../format.ts";
 import { type Folder, type Group, readAll, type Right } from "../model.ts";
 import { me, onEnd } from "../session.ts";
 import { t } from "../text.ts";
@@ -19,8 +19,11 @@ export function rightsText(f: { rights: readonly Right[] }): string {
   return t(has("admin") ? "folders.rights.admin" : has("remove") ? "folders.rights.edit" : has("write") ? "folders.rights.write" : has("read") ? "folders.rights.read" : "folders.rights.none");
 }
 
-/** A label as it is shown and chosen; the value may be empty. */
+/** A label as it is looked for; the value may be empty. */
 export const labelText = (key: string, value: string): string => (value === "" ? visible(key) : t("folders.labels.text", { key: visible(key), value: visible(value) }));
+
+/** A label as it is shown: its name has up to 256 characters, its value up to 4096. */
+export const labelShort = (key: string, value: string): string => labelText(cut(key, 60), cut(value, 100));
 
 export const labelsOf = (f: Folder): [string, string][] => Object.entries(f.labels).sort(([a], [b]) => byName(a, b));
 

@@ -4,7 +4,7 @@ import { Problem } from "../api.ts";
 import { visible } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
 import { type Folder, readFolder } from "../model.ts";
-import { go, href } from "../route.ts";
+import { goUnlessLeft, href } from "../route.ts";
 import { me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button, ButtonLink } from "../ui/button.tsx";
@@ -50,7 +50,7 @@ function Actions({ folder, reload }: { folder: Folder; reload: () => void }) {
   return (
     <>
       {can(folder, "read") && <ButtonLink kind="primary" icon="folder" href={href(["files", folder.id])}>{t("folders.one.files")}</ButtonLink>}
-      <MenuButton label={t("folders.menu.of", { title: visible(folder.title) })} kind="plain" icon="dots" items={() => folderMenu(folder, products.value ?? [], reload, () => go(href([])))}>
+      <MenuButton label={t("folders.menu.of", { title: visible(folder.title) })} kind="plain" icon="dots" items={() => { const goOn = goUnlessLeft(); return folderMenu(folder, products.value ?? [], reload, () => goOn(href([]))); }}>
         {t("folders.one.actions")}
       </MenuButton>
     </>
@@ -67,7 +67,7 @@ function Parts({ folder, part, reload }: { folder: Folder; part: string; reload:
   ];
   return (
     <>
-      <Labels of={folder} />
+      <Labels of={folder} most={30} />
       <Tabs label={t("folders.one.parts")} tabs={tabs} />
       {part === "details" ? <Details folder={folder} reload={reload} /> : part === "history" ? <History folder={folder} /> : <Sharing folder={folder} reload={reload} />}
     </>
@@ -91,8 +91,9 @@ function Gone({ was }: { was: Folder | undefined }) {
 
 function DeletedFolder({ folder, reload }: { folder: Folder; reload: () => void }) {
   const purge = async () => {
+    const goOn = goUnlessLeft();
     if (await purgeFolder(folder)) {
-      go(href(["deleted"]));
+      goOn(href(["deleted"]));
     }
   };
   return (

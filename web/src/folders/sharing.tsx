@@ -39,7 +39,7 @@ export function Sharing({ folder, reload }: { folder: Folder; reload: () => void
       grants, groups: groups.flat(), sent: invitations?.sent.filter((i) => i.folderId === folder.id) ?? [],
       fixed: products.find((p) => p.reference.id === folder.product)?.collection.aclModifiable === false,
     };
-  }, [folder.id, manages]);
+  }, [folder.id, folder.rights.join()]);
   if (!can(folder, "read")) {
     return <Alert>{t("folders.sharing.notYours")}</Alert>;
   }

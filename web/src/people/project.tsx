@@ -2,9 +2,9 @@
 import { useContext, useState } from "preact/hooks";
 import { at, call, get, Problem, put } from "../api.ts";
 import { bytes, visible } from "../format.ts";
-import { useLoad } from "../load.ts";
+import { useEvery, useLoad } from "../load.ts";
 import { readAll, type Group, type Member, type Role } from "../model.ts";
-import { go, href } from "../route.ts";
+import { go, goUnlessLeft, href } from "../route.ts";
 import { loadMe, me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -27,6 +27,7 @@ import { useFoldersOf } from "./userforms.tsx";
 export function ProjectPage({ id }: { id: string }) {
   const base = useContext(Base);
   const project = useLoad((signal) => get<Project>(at`/api/davit/projects/${id}`, {}, signal), [id]);
+  useEvery(15_000, project.reload); // somebody may be put out of it, or get another role
   const list = href([...base]);
   const back = <p><a href={list}>{t(base.length > 1 ? "people.projects.toList" : "people.projects.own")}</a></p>;
   if (project.error instanceof Problem && project.error.status === 404) {
@@ -47,7 +48,7 @@ export function ProjectPage({ id }: { id: string }) {
         p && manages && (
           <>
             <Button icon="edit" onClick={() => renameProject(p, project.set)}>{t("people.projects.rename")}</Button>
-            {leads && <Button icon="trash" onClick={() => deleteProject(p, () => go(list, true))}>{t("people.projects.delete")}</Button>}
+            {leads && <Button icon="trash" onClick={() => { const goOn = goUnlessLeft(); deleteProject(p, () => goOn(list, true)); }}>{t("people.projects.delete")}</Button>}
           </>
         )
       }

@@ -4,7 +4,7 @@ import { useContext } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
 import { visible } from "../format.ts";
 import type { Role } from "../model.ts";
-import { go, href, route } from "../route.ts";
+import { go, goUnlessLeft, href, route } from "../route.ts";
 import { me } from "../session.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -43,7 +43,7 @@ function ProjectList({ all }: { all: boolean }) {
   return (
     <Page
       title={t(all ? "people.projects.all" : "people.projects.own")}
-      actions={me.value?.mayCreateProjects && <Button icon="add" kind="primary" onClick={() => createProject((p) => go(place(p)))}>{t("people.projects.create")}</Button>}
+      actions={me.value?.mayCreateProjects && <Button icon="add" kind="primary" onClick={() => { const goOn = goUnlessLeft(); createProject((p) => goOn(place(p))); }}>{t("people.projects.create")}</Button>}
     >
       <div class="toolbar">
         <Search label={t("people.projects.search")} value={query} onSearch={(text) => go(href([...base], { query: text }), true)} />

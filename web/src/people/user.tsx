@@ -4,7 +4,7 @@ import { at, call, get, Problem } from "../api.ts";
 import { bytes, count, visible } from "../format.ts";
 import { useLoad, type Loading } from "../load.ts";
 import type { Folder } from "../model.ts";
-import { go, href } from "../route.ts";
+import { goUnlessLeft, href } from "../route.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
@@ -43,7 +43,7 @@ export function UserPage({ name }: { name: string }) {
           <>
             <Button icon="edit" onClick={() => editUser(u, changed(user))}>{t("people.users.edit")}</Button>
             <Button icon="key" onClick={() => setPassword(u, user.reload)}>{t("people.users.setPassword")}</Button>
-            <Button icon="trash" onClick={() => deleteUser(u, () => go(href(["admin", "users"]), true))}>{t("people.users.delete")}</Button>
+            <Button icon="trash" onClick={() => { const goOn = goUnlessLeft(); deleteUser(u, () => goOn(href(["admin", "users"]), true)); }}>{t("people.users.delete")}</Button>
           </>
         )
       }

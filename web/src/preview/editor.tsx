@@ -5,7 +5,7 @@ import { messageOf, Problem, request } from "../api.ts";
 import { visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { go, holdRoute } from "../route.ts";
-import { me, state as session } from "../session.ts";
+import { me, sessionRound, state as session } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog, FormDialog, openDialog } from "../ui/dialog.tsx";
@@ -24,11 +24,13 @@ type Props = {
   size: number;
   /** There is no such file yet. */
   fresh: boolean;
+  /** What has become of it since: it can't be seen any more, or may only be read. */
+  lost?: "gone" | "right" | undefined;
 };
 
 type Opened = Draft & { restored: boolean };
 
-export function EditView({ place, size, fresh }: Props) {
+export function EditView({ place, size, fresh, lost }: Props) {
   const [isNew] = useState(fresh); // it has a file after the first save
   const opened = useLoad<Opened | undefined>(async (signal) => {
     const draft = takeDraft(place);
@@ -45,13 +47,13 @@ export function EditView({ place, size, fresh }: Props) {
   if (!opened.busy && opened.error === undefined && opened.value === undefined) {
     return <Alert kind="warning">{t("preview.editor.notText")}</Alert>;
   }
-  return <Loaded of={opened}>{(o) => (o ? <Editor place={place} opened={o} /> : null)}</Loaded>;
+  return <Loaded of={opened}>{(o) => (o ? <Editor place={place} opened={o} lost={lost} /> : null)}</Loaded>;
 }
 
 /** Why the text is not saved. */
 type Trouble = { error: unknown; kind: "retry" | "refused" | "characters" };
 
-function Editor({ place, opened }: { place: Place; opened: Opened }) {
+function Editor({ place, opened, lost }: { place: Place; opened: Opened; lost: Props["lost"] }) {
   const [saving, setSaving] = useState(false);
   const [dirty, setDirty] = useState(opened.restored);
   const [trouble, setTrouble] = useState<Trouble>();
@@ -287,6 +289,12 @@ function Editor({ place, opened }: { place: Place; opened: Opened }) {
       {opened.restored && dirty && <Alert>{t("preview.editor.restored")}</Alert>}
       <FormatNotice format={now.format} />
       {now.format.ending === "mixed" && <Alert>{t("preview.editor.mixed")}</Alert>}
+      {lost && !trouble && (
+        <Alert kind="warning">
+          <p>{t(lost === "gone" ? "preview.editor.goneNow" : "preview.editor.readOnlyNow")}</p>
+          <Button icon="download" onClick={saveOnDevice}>{t("preview.editor.onDevice")}</Button>
+        </Alert>
+      )}
       {notice !== "" && !trouble && <Alert kind="warning">{notice}</Alert>}
       {trouble && (
         <Alert kind="error">
@@ -342,7 +350,11 @@ function wordsOf({ error, kind }: Trouble): string {
 
 // put writes a file under a condition. A lock that has lapsed makes its own condition fail: then once more without it.
 async function put(place: Place, body: Uint8Array<ArrayBuffer>, condition: { [name: string]: string }, lock?: Lock): Promise<string> {
+  const asked = sessionRound();
   const held = (await lock?.header()) ?? {};
+  if (asked !== sessionRound()) {
+    throw new DOMException("the session is another one", "AbortError"); // the text waits as a draft
+  }
   const send = (more: { [name: string]: string }) => request("PUT", davOf(place), { body: new Blob([body]), headers: { ...condition, ...more } });
   let res: Response;
   try {

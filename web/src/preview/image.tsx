@@ -1,7 +1,7 @@
 // Pictures, from memory. They are in img elements only, where nothing in them runs: an SVG file with scripts is a
 // picture like any other. Browsers turn photographs as their EXIF data say.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { request } from "../api.ts";
+import { brokenOff, request } from "../api.ts";
 import { bytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { t } from "../text.ts";
@@ -20,7 +20,7 @@ const usualPixels = 100e6;
 /** The bytes of a picture as something that img takes. */
 export async function picture(p: Place, signal: AbortSignal): Promise<Blob> {
   const res = await request("GET", davOf(p), { headers: { Accept: "*/*" }, signal });
-  return new Blob([await res.arrayBuffer()], { type: pictureType(nameOf(p)) });
+  return new Blob([await res.arrayBuffer().catch(brokenOff)], { type: pictureType(nameOf(p)) });
 }
 
 /** A picture that was not asked for by itself: its bytes, or how large it is if it is larger than a page should load. */
@@ -32,7 +32,7 @@ export async function smallPicture(p: Place, signal: AbortSignal): Promise<Blob 
     await res.body?.cancel();
     return { bytes: total };
   }
-  return notWide(new Blob([await res.arrayBuffer()], { type: pictureType(nameOf(p)) }));
+  return notWide(new Blob([await res.arrayBuffer().catch(brokenOff)], { type: pictureType(nameOf(p)) }));
 }
 
 /** A picture that has no more pixels than a page should draw unasked, or how large its file is. */

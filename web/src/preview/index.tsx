@@ -2,12 +2,13 @@
 // pictures are in img elements, Markdown is sanitised, everything else is text or an honest "no preview".
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
+import { Problem } from "../api.ts";
 import { bytes, visible } from "../format.ts";
-import { useLoad } from "../load.ts";
+import { useEvery, useLoad } from "../load.ts";
 import { cameFrom, go, href, route } from "../route.ts";
 import { t } from "../text.ts";
 import { Button, IconButton } from "../ui/button.tsx";
-import { Alert, Loaded, toastError } from "../ui/feedback.tsx";
+import { Alert, Empty, Loaded, toastError } from "../ui/feedback.tsx";
 import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { ImageView } from "./image.tsx";
@@ -43,13 +44,55 @@ function Viewer({ place }: { place: Place }) {
     }
   }, [file.value]);
   const size = file.value?.status.sizeInBytes ?? 0;
-  const editable = file.value?.permissions.myself.some((p) => p === "EDIT" || p === "ADMIN") === true && size <= portion && ["text", "markdown", "notebook", "table", "svg"].includes(kindOf(name));
+  const mayEdit = file.value?.permissions.myself.some((p) => p === "EDIT" || p === "ADMIN") === true;
+  const editable = mayEdit && size <= portion && ["text", "markdown", "notebook", "table", "svg"].includes(kindOf(name));
   const [began] = useState(fresh); // the file is made while it is edited
-  const editing = began ? fresh || query.has("edit") : query.has("edit") && editable;
+  const was = useRef(false); // who edits and loses the right, or the file, keeps the text
+  const editing = began ? fresh || query.has("edit") : query.has("edit") && (editable || was.current);
+  was.current = editing;
+  // What is shown is looked after: it may be changed, be taken away, or be nothing any more for who looks at it.
+  useEvery(pollEvery, file.reload);
+  const [shown, setShown] = useState<File>();
+  const current = file.value;
+  useEffect(() => {
+    if (!editing) {
+      setShown((was) => was ?? current);
+    } else if (shown) {
+      setShown(undefined);
+    }
+  }, [current, editing]);
+  if (!editing && gone(file.error)) {
+    return (
+      <Page title={name} heading={<Name text={name} />} class="preview">
+        <div role="alert">
+          <Empty icon="file" title={t("preview.gone")}>
+            <p>{t("preview.goneWhy")}</p>
+            <p><a href={directoryHref(place)}>{t("preview.back", { name: visible(directory) })}</a></p>
+          </Empty>
+        </div>
+      </Page>
+    );
+  }
+  const lost = gone(file.error) ? "gone" as const : file.value && file.error === undefined && !mayEdit ? "right" as const : undefined;
+  const of = shown ?? current;
   const content = editing ? (
-    <Later load={async () => (await import("./editor.tsx")).EditView} props={{ place, size, fresh }} />
+    <Later load={async () => (await import("./editor.tsx")).EditView} props={{ place, size, fresh, lost }} />
   ) : (
-    <Loaded of={file}>{(f) => (f?.status.type === "FILE" ? <Content place={place} file={f} /> : null)}</Loaded>
+    <Loaded of={file}>
+      {(f) =>
+        f?.status.type === "FILE" && of ? (
+          <>
+            {versionOf(of) !== versionOf(f) && (
+              <Alert kind="warning">
+                <p>{t("preview.changedHere")}</p>
+                <Button icon="refresh" onClick={() => setShown(f)}>{t("preview.showNew")}</Button>
+              </Alert>
+            )}
+            <Content key={versionOf(of)} place={place} file={of} />
+          </>
+        ) : null
+      }
+    </Loaded>
   );
   return (
     <Page
@@ -84,6 +127,12 @@ function Viewer({ place }: { place: Place }) {
     </Page>
   );
 }
+
+const pollEvery = 10_000;
+
+const gone = (e: unknown): boolean => e instanceof Problem && [403, 404, 410].includes(e.status);
+
+const versionOf = (f: File): string => `${f.status.modifiedAt} ${f.status.sizeInBytes}`;
 
 function Content({ place, file }: { place: Place; file: File }) {
   const size = file.status.sizeInBytes ?? 0;

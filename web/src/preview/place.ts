@@ -75,12 +75,22 @@ export function resolve(from: Place, reference: string): { place: Place; fragmen
   }
 }
 
+let asking = ""; // for the link of a file: who presses a button twice wants it once
+
 /** Starts the download of a file as the browser does downloads. */
 export async function download(p: Place): Promise<void> {
-  const a = document.createElement("a");
-  a.href = await link(p);
-  a.download = nameOf(p);
-  a.click();
+  if (asking === idOf(p)) {
+    return;
+  }
+  asking = idOf(p);
+  try {
+    const a = document.createElement("a");
+    a.href = await link(p);
+    a.download = nameOf(p);
+    a.click();
+  } finally {
+    asking = "";
+  }
 }
 
 /** Saves bytes of the page as a file on the device. */

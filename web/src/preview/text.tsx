@@ -1,7 +1,7 @@
 // Text: the first MiB, and more on demand, for a log may be of any length. Bytes that are no text are not shown as some.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { aborted, messageOf, request } from "../api.ts";
+import { aborted, brokenOff, messageOf, request } from "../api.ts";
 import { bytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { t } from "../text.ts";
@@ -23,7 +23,7 @@ async function readPart(p: Place, from: number, signal: AbortSignal | undefined,
   const res = await request("GET", davOf(p), {
     headers: { Range: `bytes=${from}-${from + portion - 1}`, Accept: "*/*", ...(etag && { "If-Match": etag }) }, ...(signal && { signal }),
   });
-  const body = new Uint8Array(await res.arrayBuffer());
+  const body = new Uint8Array(await res.arrayBuffer().catch(brokenOff));
   const total = /\/(\d+)$/.exec(res.headers.get("Content-Range") ?? "")?.[1];
   return { bytes: body, size: total === undefined ? body.length : Number(total), etag: res.headers.get("ETag") ?? "" };
 }
@@ -34,7 +34,7 @@ export async function readStart(p: Place, size: number, signal?: AbortSignal): P
     return readPart(p, 0, signal);
   }
   const res = await request("GET", davOf(p), { headers: { Accept: "*/*" }, ...(signal && { signal }) });
-  const body = new Uint8Array(await res.arrayBuffer());
+  const body = new Uint8Array(await res.arrayBuffer().catch(brokenOff));
   return { bytes: body, size: body.length, etag: res.headers.get("ETag") ?? "" };
 }
 

@@ -5,6 +5,7 @@
 // second at most.
 import { effect, signal, untracked } from "@preact/signals";
 import { aborted, Problem } from "../api.ts";
+import { numbered } from "../files/entry.ts";
 import { visible } from "../format.ts";
 import { endedWhy, me, onEnd, state as session } from "../session.ts";
 import { t } from "../text.ts";
@@ -125,21 +126,6 @@ export const nameOf = (u: Upload): string => (u.number === 0 ? u.path : numbered
 export const pathOf = (u: Upload): string => join(u.batch.target.path, nameOf(u));
 
 const join = (dir: string, name: string): string => (dir === "" ? name : `${dir}/${name}`);
-
-// numbered gives names as the server does when it keeps both: a(1).txt.
-function numbered(path: string, n: number): string {
-  const slash = path.lastIndexOf("/") + 1;
-  const base = path.slice(slash);
-  const dot = base.lastIndexOf(".");
-  const [stem, end] = dot > 0 && base.length - dot <= 32 ? [base.slice(0, dot), base.slice(dot)] : [base, ""];
-  const number = `(${n})`;
-  const length = (s: string) => new TextEncoder().encode(s).length;
-  const signs = [...stem];
-  while (length(signs.join("") + number + end) > 255) {
-    signs.pop();
-  }
-  return path.slice(0, slash) + signs.join("") + number + end;
-}
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 

@@ -77,6 +77,7 @@ export const files = {
     folderTitle: "Folder not found",
     folder: "This folder is not there any more",
     folderWhy: "It was deleted, or you are no longer one of those who may see it. Its owner knows.",
+    restore: "See until when it can be restored",
     noRead: "You may not see the files of this folder",
     noReadWhy: "Its owner or one of its administrators can share it with you.",
     path: "There is nothing at this place",
@@ -188,6 +189,14 @@ export const files = {
     stop: "Stop",
     progress: { one: "{done} of {n} is done.", other: "{done} of {n} are done." },
     moreFailed: { one: "And {n} more.", other: "And {n} more." },
+    away: "The server does not answer. What is done so far stays done; this goes on when the server answers again.",
+    allFailed: { one: "{n} entry is as it was.", other: "{n} entries are as they were." },
+    unknown: {
+      one: "The connection was lost: nobody knows whether this was done with {n} entry. Look before you try it again.",
+      other: "The connection was lost: nobody knows whether this was done with {n} entries. Look before you try it again.",
+    },
+    folderGone: "The folder is not there any more, or it is not shared with you any more.",
+    noRight: "Your rights in this folder have changed: you may not do this any more.",
   },
   advice: {
     locked: "A program holds a WebDAV lock on it. Wait until its document is closed there, or ask an administrator of this folder to remove the lock.",

@@ -124,6 +124,8 @@ export const folders = {
     any: "Any label",
     text: "{key}: {value}",
     filter: "Show all folders with the label {label}",
+    more: { one: "{n} more", other: "{n} more" },
+    some: "To choose from are the labels that most folders have. The others are found by the search.",
     title: "Labels",
     none: "The folder has no labels yet.",
     name: "New label",

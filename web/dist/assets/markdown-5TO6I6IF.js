@@ -1,1 +1,0 @@
-import{a}from"./chunk-B7UCFXR3.js";import"./chunk-IYCFZNZW.js";import"./chunk-JOWA36CD.js";import"./chunk-MIJLHPIF.js";import"./chunk-AZR6XANU.js";import"./chunk-F3CZ6FX6.js";import"./chunk-B6HAPILB.js";import"./chunk-AZUMQ4YU.js";import"./chunk-5XO3A6T6.js";import"./chunk-OOJM4CTU.js";export{a as Markdown};
