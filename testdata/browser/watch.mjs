@@ -286,7 +286,7 @@ await scenario("mounts are seen and revoked", async ({ context }) => {
   await used.getByText("127.0.0.1").waitFor();
   await used.getByRole("link", { name: "data" }).waitFor();
   await fine(page, "mounts");
-  await seek(page, "ann-watch");
+  await seek(page, "admin");
   await page.getByText("This user has no valid mounts").waitFor();
   await seek(page, "emil-watch");
   await line.waitFor();
