@@ -304,7 +304,7 @@ func TestD34_SessionOfAPage(t *testing.T) {
 				"no cookie":           {"X-CSRFToken", in["csrfToken"]},
 				"no word":             {"Cookie", cookie},
 				"an empty word":       {"Cookie", cookie, "X-CSRFToken", ""},
-				"another word":        {"Cookie", cookie, "X-CSRFToken", "x" + in["csrfToken"][1:]},
+				"another word":        {"Cookie", cookie, "X-CSRFToken", string(in["csrfToken"][0]^1) + in["csrfToken"][1:]},
 				"another cookie":      {"Cookie", cookie + "x", "X-CSRFToken", in["csrfToken"]},
 				"the cookie's secret": {"Cookie", cookie, "X-CSRFToken", refresh.Value},
 			} {
