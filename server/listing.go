@@ -13,9 +13,9 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
+	"davit/coding"
 	"davit/davfs"
 	"davit/store"
 
@@ -89,7 +89,7 @@ func (s *Server) sendListing(c echo.Context, f fileAt) error {
 		return &paramError{f.field, "is a file, not a directory"}
 	}
 	// All that the tag is made of is read before the members: a change meanwhile makes it another one for the next who asks.
-	l := &dirListing{f: f, w: c.Response(), gzip: acceptsGzip(r.Header["Accept-Encoding"])}
+	l := &dirListing{f: f, w: c.Response(), gzip: coding.AcceptsGzip(r.Header)}
 	l.all, l.locked = f.tree.LocksIn(f.name)
 	first := listingHead{
 		Path: "/" + f.name, ETag: f.tree.ETag(f.name, dir), Modified: dir.MTime / 1e6, Rights: rightsWords(f.mount.Rights),
@@ -249,18 +249,4 @@ func (l *dirListing) begin() {
 		l.out = l.packer
 	}
 	l.w.WriteHeader(http.StatusOK)
-}
-
-// acceptsGzip says whether a client takes answers that are packed by gzip (RFC 9110, section 12.5.3).
-func acceptsGzip(lines []string) bool {
-	for _, line := range lines {
-		for coding := range strings.SplitSeq(line, ",") {
-			name, weight, _ := strings.Cut(coding, ";")
-			if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-				q, is := strings.CutPrefix(strings.ReplaceAll(weight, " ", ""), "q=")
-				return !is || strings.Trim(q, "0.") != ""
-			}
-		}
-	}
-	return false
 }

@@ -1,6 +1,6 @@
 // Package web is the page at /: scripts and styles that "make web" builds from src into
 // dist, embedded. The page is a client of the documented APIs and of WebDAV, and nothing
-// more. This package imports nothing of ours.
+// more. This package imports nothing of ours but coding.
 package web
 
 import (
@@ -17,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"davit/coding"
 )
 
 //go:embed dist
@@ -117,23 +119,10 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request, page bool) {
 	}
 	h.Set("Vary", "Accept-Encoding")
 	body, etag := a.body, `"`+a.etag+`"`
-	if zipped := a.zipped(); zipped != nil && acceptsGzip(r) {
+	if zipped := a.zipped(); zipped != nil && coding.AcceptsGzip(r.Header) {
 		h.Set("Content-Encoding", "gzip")
 		body, etag = zipped, `"`+a.etag+`-gzip"`
 	}
 	h.Set("ETag", etag)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
-}
-
-// acceptsGzip is RFC 9110, section 12.5.3, as far as browsers and curl use it.
-func acceptsGzip(r *http.Request) bool {
-	for _, line := range r.Header.Values("Accept-Encoding") {
-		for part := range strings.SplitSeq(line, ",") {
-			coding, params, _ := strings.Cut(strings.TrimSpace(part), ";")
-			if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-				return strings.Trim(strings.ReplaceAll(params, " ", ""), "0.") != "q="
-			}
-		}
-	}
-	return false
 }
