@@ -99,7 +99,7 @@ func (s *Server) projectOut(m store.Membership, t store.ProjectTotals) projectJS
 
 // projectNow is projectOut with what is in the project now.
 func (s *Server) projectNow(c echo.Context, status int, m store.Membership) error {
-	totals, err := s.store.ProjectTotals(c.Request().Context(), m.Title, m.Title)
+	totals, err := s.store.ProjectTotals(c.Request().Context(), []string{m.ID})
 	if err != nil {
 		return err
 	}
@@ -244,9 +244,14 @@ func (s *Server) listProjects(c echo.Context, p store.Principal) error {
 		default:
 			list, err = s.store.ProjectsOf(ctx, p.UserID, r)
 		}
-		if err == nil && len(list) > 0 {
-			totals, err = s.store.ProjectTotals(ctx, list[0].Title, list[len(list)-1].Title)
+		if err != nil {
+			return nil, err
 		}
+		ids := make([]string, len(list))
+		for i, m := range list {
+			ids[i] = m.ID
+		}
+		totals, err = s.store.ProjectTotals(ctx, ids)
 		return list, err
 	}, func(m store.Membership) projectJSON { return s.projectOut(m, totals[m.ID]) })
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -205,18 +206,23 @@ type ProjectTotals struct {
 
 const totalsOfProjects = `SELECT p.id, (SELECT COUNT(*) FROM members m WHERE m.project_id = p.id),
 	COUNT(f.id), COALESCE(SUM(f.used_bytes), 0), COALESCE(SUM(f.used_files), 0)
-	FROM projects p LEFT JOIN folders f ON f.project_id = p.id AND f.deleted = 0 WHERE p.title >= $1 AND p.title <= $2 GROUP BY p.id`
+	FROM projects p LEFT JOIN folders f ON f.project_id = p.id AND f.deleted = 0 WHERE p.id IN (` + inList + `) GROUP BY p.id`
 
-// ProjectTotals returns what is in the projects whose titles are from first to last, both included, by ID.
-func (s *Store) ProjectTotals(ctx context.Context, first, last string) (map[string]ProjectTotals, error) {
-	all := map[string]ProjectTotals{}
-	_, err := collect[string](s.reads.QueryContext(ctx, totalsOfProjects, first, last))(func(r row) (id string, err error) {
-		var t ProjectTotals
-		err = r.Scan(&id, &t.Members, &t.Folders, &t.Usage.Bytes, &t.Usage.Files)
-		all[id] = t
-		return id, err
-	})
-	return all, err
+// ProjectTotals returns what is in projects, by ID; those that are gone are absent.
+func (s *Store) ProjectTotals(ctx context.Context, ids []string) (map[string]ProjectTotals, error) {
+	all := make(map[string]ProjectTotals, len(ids))
+	for part := range slices.Chunk(ids, inListLen) {
+		_, err := collect[string](s.reads.QueryContext(ctx, totalsOfProjects, inArgs(part)...))(func(r row) (id string, err error) {
+			var t ProjectTotals
+			err = r.Scan(&id, &t.Members, &t.Folders, &t.Usage.Bytes, &t.Usage.Files)
+			all[id] = t
+			return id, err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // ProjectIDs returns the IDs of the projects that a user is a member of.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -292,9 +293,13 @@ func testUserTotals(t *testing.T, s *store.Store) {
 	equal(t, "found", pluck(must(s.SearchUsers(ctx, store.UserFilter{Query: "A"}, "", 10))(t), name), []string{"Carl", "ann"})
 
 	in := store.ProjectTotals{Members: 2, FolderTotals: store.FolderTotals{Folders: 1, Usage: store.Usage{Bytes: 8, Files: 1}}}
-	equal(t, "project", must(s.ProjectTotals(ctx, "lab", "lab"))(t), map[string]store.ProjectTotals{p.ID: in})
+	equal(t, "project", must(s.ProjectTotals(ctx, []string{p.ID}))(t), map[string]store.ProjectTotals{p.ID: in})
 	other := newProject(t, s, "mab", bob)
-	equal(t, "both", must(s.ProjectTotals(ctx, "lab", "mab"))(t), map[string]store.ProjectTotals{p.ID: in, other.ID: {Members: 1}})
+	between := newProject(t, s, "lac", bob)
+	equal(t, "both", must(s.ProjectTotals(ctx, []string{other.ID, p.ID, "gone"}))(t), map[string]store.ProjectTotals{p.ID: in, other.ID: {Members: 1}})
+	many := append(slices.Repeat([]string{"gone"}, 120), between.ID) // more than one statement takes
+	equal(t, "many", must(s.ProjectTotals(ctx, many))(t), map[string]store.ProjectTotals{between.ID: {Members: 1}})
+	equal(t, "no project", must(s.ProjectTotals(ctx, nil))(t), map[string]store.ProjectTotals{})
 	titled := func(m store.Membership) string { return m.Title + string(m.Role) }
 	equal(t, "of ann", pluck(must(s.SearchProjects(ctx, ann.ID, "AB", false, store.Range{}))(t), titled), []string{"labPI"})
 	equal(t, "of all", pluck(must(s.SearchProjects(ctx, ann.ID, "AB", true, store.Range{}))(t), titled), []string{"labPI", "mab"})
