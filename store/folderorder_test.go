@@ -236,3 +236,13 @@ func BenchmarkListFolders(b *testing.B) {
 		}
 	})
 }
+
+// lowerASCII is lower() of SQLite.
+func lowerASCII(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
+}

@@ -85,7 +85,7 @@ const selectAllLocks = `SELECT l.token, l.folder_id, l.path, l.infinite, l.share
 		COALESCE(u.name, ''), l.timeout, l.expires, l.created, f.title
 	FROM locks l LEFT JOIN users u ON u.id = l.user_id JOIN folders f ON f.id = l.folder_id
 	WHERE l.token > $1 AND l.expires > $2 AND ($4 = '' OR l.folder_id = $4)
-	AND ($5 = '' OR u.folded LIKE $6 ESCAPE '\' OR lower(l.path) LIKE $5 ESCAPE '\' OR lower(f.title) LIKE $5 ESCAPE '\' OR lower(l.owner_xml) LIKE $5 ESCAPE '\')
+	AND ($5 = '' OR u.folded LIKE $6 ESCAPE '\' OR lower(l.path) LIKE lower($5) ESCAPE '\' OR lower(f.title) LIKE lower($5) ESCAPE '\' OR lower(l.owner_xml) LIKE lower($5) ESCAPE '\')
 	ORDER BY l.token LIMIT $3`
 
 // LockFilter says which locks are wanted; what is empty does not count.
@@ -98,7 +98,7 @@ type LockFilter struct {
 func (s *Store) AllLocks(ctx context.Context, w LockFilter, after string, limit int) ([]Lock, error) {
 	query, user := "", ""
 	if w.Query != "" {
-		query, user = like(lowerASCII(w.Query)), like(foldName(w.Query))
+		query, user = like(w.Query), like(foldName(w.Query))
 	}
 	rows, err := s.reads.QueryContext(ctx, selectAllLocks, after, micros(s.now()), limit, w.FolderID, query, user)
 	return collect[Lock](rows, err)(func(r row) (l Lock, err error) {

@@ -29,16 +29,6 @@ func (s *Store) foldNames(ctx context.Context) error {
 	})
 }
 
-// lowerASCII is lower() of SQLite.
-func lowerASCII(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, text)
-}
-
 // like is a pattern for LIKE … ESCAPE '\' that finds text anywhere.
 func like(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
