@@ -635,6 +635,13 @@ func TestD33_StatusAndCheck(t *testing.T) {
 	if v := k.server.checks.view(); len(v.Findings) != mostFindings || v.Total != mostFindings+7 {
 		t.Errorf("%d findings of %d", len(v.Findings), v.Total)
 	}
+	// What the audit is told is not.
+	found := slices.Repeat([]davfs.Finding{{Repaired: true}}, mostFindings+7)
+	k.server.noteCheck(t.Context(), time.Now(), found, found[:mostFindings+3])
+	v = k.root.wants(200, "GET", "/api/davit/audit?action=check.", "").json(t)
+	if last := v["items"].([]any)[0]; dig(last, "detail", "repaired") != mostFindings+7.0 || dig(last, "detail", "inUse") != mostFindings+3.0 {
+		t.Errorf("many: %v", last)
+	}
 }
 
 // writeFileIn puts a file into a folder behind the server's back.

@@ -104,9 +104,9 @@ func (s *Server) showStatus(c echo.Context, p store.Principal) error {
 	trouble("the database does not answer", err)
 	v.Counts = countsView{counts.Users, counts.Admins, counts.Projects, counts.Folders, counts.Deleted, counts.Tokens, counts.Keys}
 	v.Locks = max(v.Locks, counts.Locks)
-	if sums, err := s.folderSums(ctx); err == nil {
-		v.Folders = foldersView{sums.Bytes, sums.Files, sums.Full, sums.Near, sums.Counting, sums.DeletedBytes}
-	}
+	sums, err := s.folderSums(ctx)
+	trouble("the folders cannot be summed up", err)
+	v.Folders = foldersView{sums.Bytes, sums.Files, sums.Full, sums.Near, sums.Counting, sums.DeletedBytes}
 	trouble("the storage of the folders is not available", s.files.Ready())
 	for _, vol := range s.files.Volumes() {
 		view := volumeView{Directory: vol.Dir, Promised: vol.Promised}
@@ -235,27 +235,27 @@ func (s *Server) startCheck(c echo.Context, p store.Principal) error {
 				s.log.Error("check", "error", err)
 			}
 			s.checks.end(s.now(), found, moving, err)
-			s.noteCheck(work, began)
+			s.noteCheck(work, began, found, moving)
 		})
 	}
 	return c.JSON(http.StatusAccepted, s.checks.view())
 }
 
 // noteCheck tells the audit of the check that has ended: that is where one learns of those before the last.
-func (s *Server) noteCheck(ctx context.Context, began time.Time) {
-	v := s.checks.view()
+func (s *Server) noteCheck(ctx context.Context, began time.Time, found, moving []davfs.Finding) {
 	if s.work.Err() != nil {
 		return // the server stops, and so did the check
 	}
+	v := s.checks.view()
 	repaired := 0
-	for _, f := range v.Findings {
+	for _, f := range found {
 		if f.Repaired {
 			repaired++
 		}
 	}
 	err := s.store.NoteCheck(ctx, store.CheckDone{
 		Failed: v.State == checkFailed, Folders: v.Looked.Folders, Files: v.Looked.Files, Bytes: v.Looked.Bytes, Differences: v.Total,
-		Repaired: repaired, InUse: len(v.InUse), Repair: v.Repair, Took: s.now().Sub(began),
+		Repaired: repaired, InUse: len(moving), Repair: v.Repair, Took: s.now().Sub(began),
 	})
 	if err != nil {
 		s.log.Warn("check", "what", "audit", "error", err)
