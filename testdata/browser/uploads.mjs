@@ -506,6 +506,30 @@ await scenario("a name that is taken is asked about", async ({ context }) => {
   equal(await sumOf(onDisk(`${id}/big.bin`)), await sumOf(big));
 });
 
+await scenario("who cancels while a name is looked at is not asked about it", async ({ context }) => {
+  const ann = await user("looked", { folders: ["docs"] });
+  for (const name of ["a.txt", "b.txt"]) await must(ann, "PUT", davPath(`${ann.folders.docs}/${name}`), "old");
+  const page = await to(context, ann);
+  let goOn;
+  const held = new Promise((done) => { goOn = done; });
+  await context.route(/\/dav\/.*\/a\.txt$/, async (route) => {
+    if (route.request().method() === "HEAD") await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest((r) => r.method() === "HEAD");
+  const answered = page.waitForResponse((r) => r.request().method() === "HEAD");
+  await choose(page, [await file("looked/a.txt", "new")]);
+  await asked;
+  await panelOf(page).getByRole("button", { name: "Cancel a.txt" }).click();
+  await panelOf(page).getByText("1 cancelled").waitFor();
+  goOn();
+  await answered;
+  await choose(page, [await file("looked/b.txt", "new")]);
+  await page.getByRole("dialog", { name: "b.txt” is there already" }).waitFor();
+  await panelOf(page).getByText("1 cancelled").waitFor();
+  await checkAxe(page);
+});
+
 await scenario("what stops a file is told, and the others go on", async ({ context, expect }) => {
   expect(/ERR_FAILED/); // of the file that changes
   const ann = await user("stops", { folders: ["docs"] });

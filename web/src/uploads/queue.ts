@@ -339,7 +339,7 @@ async function run(u: Upload): Promise<void> {
     finished(u);
   } catch (e) {
     if (!stop.signal.aborted) {
-      await failed(u, e);
+      await failed(u, e, stop.signal);
     } else if (!aborted(e) && u.state === "running") {
       later(u);
     }
@@ -402,13 +402,14 @@ async function orphan(u: Upload): Promise<string | undefined> {
   return found?.url;
 }
 
-async function failed(u: Upload, e: unknown): Promise<void> {
+// failed decides what becomes of an upload. Whoever stops it meanwhile has decided that already.
+async function failed(u: Upload, e: unknown, stopped: AbortSignal): Promise<void> {
   if (e instanceof Problem && e.status === 401) {
     later(u); // the session has ended, and onEnd is told
     return;
   }
   if (e instanceof Problem && (e.status === 412 || e.status === 405 || e.code === "is-collection")) {
-    await conflict(u);
+    await conflict(u, stopped);
     return;
   }
   let what = judge(e);
@@ -420,7 +421,7 @@ async function failed(u: Upload, e: unknown): Promise<void> {
     } catch (again) {
       what = judge(again); // the folder is not to be seen any more
     }
-    if (u.state !== "running") {
+    if (stopped.aborted) {
       return;
     }
   }
@@ -507,20 +508,24 @@ addEventListener("offline", () => {
 /** The uploads that wait for a decision, the first of which is asked about. */
 export const asking = signal<readonly Upload[]>([]);
 
-async function conflict(u: Upload): Promise<void> {
+async function conflict(u: Upload, stopped: AbortSignal): Promise<void> {
   const folder = u.batch.target.folder;
   let there: There | undefined;
   try {
     there = await look(folder, pathOf(u));
-    if (there && u.unsure && (await same(folder, pathOf(u), there, u.file))) {
+    const arrived = there !== undefined && u.unsure === true && (await same(folder, pathOf(u), there, u.file));
+    if (stopped.aborted) {
+      return;
+    }
+    if (arrived) {
       finished(u);
       return;
     }
   } catch (e) {
-    if (e instanceof Problem && e.status === 412) {
-      return conflict(u);
+    if (stopped.aborted) {
+      return;
     }
-    return failed(u, e);
+    return e instanceof Problem && e.status === 412 ? conflict(u, stopped) : failed(u, e, stopped);
   }
   u.unsure = false;
   if (u.url !== undefined) { // its condition holds no more, and can't be changed
