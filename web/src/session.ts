@@ -213,6 +213,9 @@ export async function loadMe(): Promise<void> {
   state.value = "in";
 }
 
+/** The same behind a change that is done: if it fails, that is no failure of the change, and the next request tells. */
+export const loadMeAfter = (): Promise<void> => loadMe().catch(() => undefined);
+
 let doubts = 0;
 let looking = false;
 
@@ -227,7 +230,7 @@ export function doubtMe(): void {
   }
   const now = doubts;
   looking = true;
-  loadMe().catch(() => {}).finally(() => setTimeout(() => { // not for each of many refusals
+  loadMeAfter().finally(() => setTimeout(() => { // not for each of many refusals
     looking = false;
     if (doubts !== now) {
       doubtMe();

@@ -4,7 +4,7 @@ import { Advice, at, get, items, Problem } from "../api.ts";
 import { bytes, count, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { goUnlessLeft, href } from "../route.ts";
-import { loadMe, me } from "../session.ts";
+import { loadMeAfter, me } from "../session.ts";
 import { t } from "../text.ts";
 import { FormDialog, openDialog } from "../ui/dialog.tsx";
 import { Alert, Loaded, toast, Usage } from "../ui/feedback.tsx";
@@ -53,7 +53,7 @@ function CreateFolder({ onClose }: { onClose: () => void }) {
       throw e instanceof Problem && e.status === 400 && same ? new Advice(t("folders.titles.taken")) : e;
     });
     void refreshCatalog();
-    void loadMe().catch(() => {});
+    void loadMeAfter();
     toast(t("folders.create.done"));
     goOn(href(["files", made.responses[0]!.id]));
   };

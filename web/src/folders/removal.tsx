@@ -4,7 +4,7 @@ import { at, del, post, Problem } from "../api.ts";
 import { bytes, count, date } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { type Folder, readAll, readFolder, readUses, type Uses } from "../model.ts";
-import { loadMe, me } from "../session.ts";
+import { loadMeAfter, me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { confirm, FormDialog, openDialog } from "../ui/dialog.tsx";
 import { Alert, Loaded, toast, toastError } from "../ui/feedback.tsx";
@@ -47,7 +47,7 @@ function DeleteFolder({ folder, after, onClose }: { folder: Folder; after: () =>
     }
     forget(folder.id);
     void refreshCatalog();
-    void loadMe().catch(() => {});
+    void loadMeAfter();
     toast(rich("folders.delete.done", { title: <Name text={folder.title} /> }), {
       ...(kept > 0 && { action: { label: t("folders.delete.undo"), run: () => void restoreFolder(folder) } }),
     });
@@ -120,7 +120,7 @@ export async function restoreFolder(f: Folder): Promise<boolean> {
   }
   expect(f.id);
   void refreshCatalog();
-  void loadMe().catch(() => {});
+  void loadMeAfter();
   toast(rich("folders.deleted.restored", { title: <Name text={f.title} /> }));
   return true;
 }
@@ -134,7 +134,7 @@ export const purgeFolder = (f: Folder): Promise<boolean> =>
     danger: true,
     run: async () => {
       await del(at`/api/davit/folders/${f.id}` + "?final=true");
-      void loadMe().catch(() => {});
+      void loadMeAfter();
       toast(rich("folders.deleted.purged", { title: <Name text={f.title} /> }));
     },
   });

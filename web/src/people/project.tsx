@@ -5,7 +5,7 @@ import { bytes, visible } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
 import { readAll, type Group, type Member, type Role } from "../model.ts";
 import { go, goUnlessLeft, href } from "../route.ts";
-import { loadMe, me } from "../session.ts";
+import { loadMeAfter, me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Dialog, openDialog } from "../ui/dialog.tsx";
@@ -79,7 +79,7 @@ function Members({ project, manages, leads, onGone, onChange }: { project: Proje
       await put<Member>(at`/api/davit/projects/${project.id}/members/${m.user}`, { role });
       toast(rich("people.members.changed", { name: <Name text={m.user} />, role: t(`people.roles.${role}`) }));
       if (m.user === me.value?.name) {
-        await loadMe();
+        await loadMeAfter();
       }
     } catch (e) {
       toastError(e);

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { at, call, patch, post, Problem, put } from "../api.ts";
 import { bytes, visible } from "../format.ts";
 import type { Group, Member, Role } from "../model.ts";
-import { loadMe, me } from "../session.ts";
+import { loadMeAfter, me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { confirm, FormDialog, openDialog } from "../ui/dialog.tsx";
 import { Alert, toast } from "../ui/feedback.tsx";
@@ -66,7 +66,7 @@ function CreateProject({ onDone, onClose }: { onDone: (p: Project) => void; onCl
             throw e;
           }
         }, ["title"]);
-        await loadMe();
+        await loadMeAfter();
         toast(rich("people.projects.created", { title: <Name text={made.title} /> }));
         onDone(made);
       }}
@@ -86,7 +86,7 @@ export function renameProject(p: Project, done: (p: Project) => void): void {
       taken={t("people.projects.wrong.taken")}
       save={async (title) => {
         done(await patch<Project>(path(p), { title }));
-        await loadMe();
+        await loadMeAfter();
         toast(t("people.saved"));
       }}
       onClose={close}
@@ -145,7 +145,7 @@ function DeleteProject({ project, onDone, onClose }: { project: Project; onDone:
       onSubmit={async () => {
         say({ sure: n > 0 && !sure ? t("people.remove.notSure") : undefined });
         await call("DELETE", path(project), { query: n > 0 ? { deleteFolders: true } : {} });
-        await loadMe();
+        await loadMeAfter();
         toast(rich("people.projects.deleted", { title: <Name text={project.title} /> }));
         onDone();
       }}
@@ -213,7 +213,7 @@ export function removeMember(p: Project, m: Member, done: () => void): Promise<b
       await call("DELETE", at`/api/davit/projects/${p.id}/members/${m.user}`);
       toast(self ? rich("people.members.left", { title: <Name text={p.title} /> }) : rich("people.members.removed", { name: <Name text={m.user} /> }));
       if (self) {
-        await loadMe();
+        await loadMeAfter();
       }
       done();
     },

@@ -5,7 +5,7 @@ import { bytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { readAll, type Folder } from "../model.ts";
 import { go, route } from "../route.ts";
-import { loadMe, me } from "../session.ts";
+import { loadMeAfter, me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { confirm, FormDialog, openDialog } from "../ui/dialog.tsx";
 import { Alert, Spinner, toast } from "../ui/feedback.tsx";
@@ -111,7 +111,7 @@ function EditUser({ user, onDone, onClose }: { user: User; onDone: Done; onClose
         const change = { ...(email !== user.email && { email }), ...(admin !== user.admin && { admin }) };
         const now = await ask(() => lastAdmin(user, () => patch<User>(path(user), change)), ["email"]);
         if (isMe(user)) {
-          await loadMe();
+          await loadMeAfter();
         }
         onDone(now);
         toast(t("people.saved"));
@@ -258,7 +258,7 @@ function DeleteUser({ user, onDone, onClose }: { user: User; onDone: Done; onClo
         onDone();
         toast(rich("people.remove.done", { name: <Name text={user.name} /> }));
         if (isMe(user)) {
-          await loadMe();
+          await loadMeAfter();
         } else if (route.value.path[1] === "users" && route.value.path[2] === user.name) {
           go("#/admin/users", true);
         }
