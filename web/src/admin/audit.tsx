@@ -80,7 +80,9 @@ export default function Audit(_: ViewProps) {
         setMore({ key, items: [...more.items, ...page.items], next: page.next, busy: false });
       }
     } catch (error) {
-      setMore({ ...more, busy: false, error });
+      if (now.current === key) {
+        setMore({ ...more, busy: false, error });
+      }
     }
   };
   const some = fields.some((f) => chosen[f] !== "");
