@@ -158,18 +158,24 @@ export function problemFrom(status: number, text: string, header: (name: string)
 const entities: { [name: string]: string } = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
 /** The characters that a text of XML stands for. */
 export const unescaped = (xml: string): string =>
-  xml.replace(/&(?:#x([\da-f]+)|#(\d+)|(\w+));/gi, (whole, hex?: string, dec?: string, name?: string) =>
-    name !== undefined ? (entities[name] ?? whole) : String.fromCodePoint(hex !== undefined ? parseInt(hex, 16) : Number(dec)));
+  xml.replace(/&(?:#x([\da-f]+)|#(\d+)|(\w+));/gi, (whole, hex?: string, dec?: string, name?: string) => {
+    if (name !== undefined) {
+      return entities[name] ?? whole;
+    }
+    const code = hex !== undefined ? parseInt(hex, 16) : Number(dec);
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  });
 
 /**
- * The text in a piece of XML, such as the owner of a lock, without its elements. (DOMParser is nothing for single
+ * The text in a piece of XML, such as the owner of a lock, in one line without its elements. (DOMParser is nothing for single
  * texts: the page's policy counts it among what could make scripts of them.)
  */
 export const xmlText = (xml: string): string =>
   xml
     .split(/<!\[CDATA\[([\s\S]*?)\]\]>/)
-    .map((part, i) => (i % 2 === 1 ? part : unescaped(part.replace(/<!--[\s\S]*?-->|<[^>]*>/g, ""))))
+    .map((part, i) => (i % 2 === 1 ? part : unescaped(part.replace(/<!--[\s\S]*?-->|<[^>]*>/g, " "))))
     .join("")
+    .replace(/\s+/g, " ")
     .trim();
 
 /** What it means that an answer ended before its end: the connection did. For catch. */
@@ -213,6 +219,9 @@ export const davPath = (folder: string, path = ""): string =>
 
 /** A file's ID in the files API. */
 export const fileID = (folder: string, path = ""): string => ("/" + folder + "/" + path).replace(/\/+/g, "/").replace(/(.)\/$/, "$1");
+
+/** The path in its folder of a file with this ID; "" is the folder's root. */
+export const pathIn = (folder: string, id: string): string => id.slice(folder.length + 2);
 
 /** The body of a bulk call. */
 export const items = <T>(...list: T[]): { type: "bulk"; items: T[] } => ({ type: "bulk", items: list });

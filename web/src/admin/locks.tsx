@@ -1,5 +1,5 @@
 // The WebDAV locks in all folders.
-import { at, call } from "../api.ts";
+import { at, call, xmlText } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { visible } from "../format.ts";
 import { useEvery } from "../load.ts";
@@ -15,22 +15,6 @@ import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import { FolderLink, UserLink } from "./links.tsx";
 import { Paged, useQuery } from "./list.tsx";
-
-const entities: { [name: string]: string } = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
-
-/** The text in what a client says about the owner of its lock, which is XML. It is only ever shown as text. */
-const ownerText = (xml: string): string =>
-  xml
-    .replace(/<!--[\s\S]*?-->|<[^>]*>/g, " ")
-    .replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (whole, dec: string | undefined, hex: string | undefined, name: string | undefined) => {
-      if (name !== undefined) {
-        return entities[name] ?? whole;
-      }
-      const code = dec !== undefined ? Number(dec) : parseInt(hex ?? "", 16);
-      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-    })
-    .replace(/[ \t\r\n]+/g, " ")
-    .trim();
 
 export default function Locks(_: ViewProps) {
   const [value, setQuery] = useQuery();
@@ -71,7 +55,7 @@ export default function Locks(_: ViewProps) {
     {
       id: "user", head: t("admin.locks.who"),
       cell: (l) => {
-        const said = ownerText(l.owner);
+        const said = xmlText(l.owner);
         return (
           <div class="watch-stack">
             <UserLink name={l.user} />

@@ -1,7 +1,7 @@
 // What can be done with entries. Each action asks what it must, does it, tells how it went, and has the view read again.
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { at, call, davPath, fileID, items, post, Problem, request } from "../api.ts";
+import { at, call, davPath, fileID, items, pathIn, post, Problem, request } from "../api.ts";
 import { date, visible } from "../format.ts";
 import { goUnlessLeft, href } from "../route.ts";
 import { onEnd } from "../session.ts";
@@ -95,7 +95,7 @@ export async function trash(place: Place, list: readonly Item[]): Promise<void> 
     return;
   }
   place.changed();
-  const back = out.done.filter((d) => d.id !== "").map((d) => ({ path: d.id.slice(id.length + 2), dir: d.task.dir }));
+  const back = out.done.filter((d) => d.id !== "").map((d) => ({ path: pathIn(id, d.id), dir: d.task.dir }));
   tell(
     out,
     { done: rich("files.trash.moved", { what: named(itemsOf(out)) }), failed: t("files.trash.notMoved") },
@@ -108,8 +108,8 @@ export async function trash(place: Place, list: readonly Item[]): Promise<void> 
 export async function restore(place: Place, list: readonly Item[]): Promise<void> {
   const { id } = place.folder;
   const out = await work({ method: "POST", path: "/api/files/restore", tasks: tasksOf(id, list), title: t("files.trash.restoring") });
-  place.changed(out.done.map((d) => d.id.slice(id.length + 2)).filter((p) => parentOf(p) === place.dir));
-  const first = out.done[0]?.id.slice(id.length + 2) ?? "";
+  place.changed(out.done.map((d) => pathIn(id, d.id)).filter((p) => parentOf(p) === place.dir));
+  const first = pathIn(id, out.done[0]?.id ?? "");
   const words = out.done.length === 1 && first !== ""
     ? rich("files.trash.restoredAs", { name: <Name text={nameOf(first)} />, directory: <Name text={parentOf(first) || place.folder.title} /> })
     : t("files.trash.restored", { n: out.done.length });
@@ -180,7 +180,7 @@ export async function bring(place: Place, move: boolean, from: string, list: rea
   if (move && clipboard.value?.cut) {
     clipboard.value = null;
   }
-  place.changed(to.folder === place.folder.id ? out.done.map((d) => d.id.slice(to.folder.length + 2)).filter((p) => parentOf(p) === place.dir) : undefined);
+  place.changed(to.folder === place.folder.id ? out.done.map((d) => pathIn(to.folder, d.id)).filter((p) => parentOf(p) === place.dir) : undefined);
   const undo = move && !out.replaced ? out.done.filter((d) => d.id !== "") : [];
   tell(
     out,
@@ -191,7 +191,7 @@ export async function bring(place: Place, move: boolean, from: string, list: rea
     advice(place),
     undo.length > 0
       ? () => {
-          const backTasks: Task[] = undo.map((d) => ({ path: d.id.slice(to.folder.length + 2), dir: d.task.dir, body: { oldId: d.id, newId: d.task.body["oldId"]! } }));
+          const backTasks: Task[] = undo.map((d) => ({ path: pathIn(to.folder, d.id), dir: d.task.dir, body: { oldId: d.id, newId: d.task.body["oldId"]! } }));
           work({ method: "POST", path: "/api/files/move", tasks: backTasks, title: t("files.move.moving"), conflicts: { destination: place.folder.title } }).then((back) => {
             place.changed();
             tell(back, { done: t("files.move.undone"), failed: t("files.move.failed") }, advice(place));

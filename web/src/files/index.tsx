@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ViewProps } from "../app.tsx";
-import { fileID, messageOf, post, Problem } from "../api.ts";
+import { call, fileID, messageOf, Problem } from "../api.ts";
 import { bytes, count, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import type { Folder } from "../model.ts";
@@ -120,12 +120,12 @@ type FoundPage = { items: FileJSON[]; next: string | null; complete: boolean };
 function Search({ folder, dir, words, directory, reload }: ViewOf & { words: string }) {
   const [pages, setPages] = useState(1);
   const found = useLoad(
-    async () => {
+    async (signal) => {
       let next: string | null = null;
       let complete = true;
       const entries: Entry[] = [];
       for (let page = 0; page < pages && (page === 0 || next !== null); page++) {
-        const got: FoundPage = await post<FoundPage>("/api/files/search", { query: words, path: fileID(folder.id, dir), flags: {}, itemsPerPage: 1000, next });
+        const got: FoundPage = await call<FoundPage>("POST", "/api/files/search", { body: { query: words, path: fileID(folder.id, dir), flags: {}, itemsPerPage: 1000, next }, signal });
         entries.push(...got.items.map((f) => entryOf(folder.id, f)));
         complete = got.complete;
         next = got.next;

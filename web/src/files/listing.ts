@@ -1,5 +1,5 @@
 // A directory read from the server, shown while it comes, and read again when it has changed.
-import { at, brokenOff, fileID, get, Problem, request } from "../api.ts";
+import { at, brokenOff, fileID, get, pathIn, Problem, request } from "../api.ts";
 import { t } from "../text.ts";
 import { within, type Entry } from "./entry.ts";
 
@@ -102,7 +102,7 @@ export async function readOrigins(folder: string, dir: string, signal: AbortSign
 
 /** An entry from the API of files. */
 export function entryOf(folder: string, f: FileJSON): Entry {
-  const path = f.id.slice(folder.length + 2);
+  const path = pathIn(folder, f.id);
   return {
     path, name: path.slice(path.lastIndexOf("/") + 1), dir: f.status.type === "DIRECTORY", size: f.status.sizeInBytes ?? 0, modified: f.status.modifiedAt,
     etag: "", locked: false,

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { at, davPath, del, get, post, xmlText } from "../api.ts";
 import { date } from "../format.ts";
 import { useEvery, useLoad } from "../load.ts";
-import { type Folder, readUses } from "../model.ts";
+import { type Folder, type Lock, readUses } from "../model.ts";
 import { href } from "../route.ts";
 import { me } from "../session.ts";
 import { rich, t } from "../text.ts";
@@ -18,8 +18,6 @@ import { Table } from "../ui/table.tsx";
 import { limitFolder, mayLimit } from "./limits.tsx";
 import { Owner } from "./list.tsx";
 import { can } from "./model.ts";
-
-type Lock = { path: string; depth: string; shared: boolean; user: string; owner: string; since: string; until: string; token: string | null };
 
 export function Details({ folder, reload }: { folder: Folder; reload: () => void }) {
   const { usage } = folder;

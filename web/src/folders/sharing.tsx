@@ -29,6 +29,7 @@ export function Sharing({ folder, reload }: { folder: Folder; reload: () => void
   const list = useLoad(async (signal) => {
     // The folder's own groups, and for who shares it those that could be added.
     const projects = manages ? (me.value?.workspaces ?? []).filter((w) => w.id !== "").map((w) => w.id) : folder.project ? [folder.project.id] : [];
+    // Who has left such a project meanwhile cannot read its groups: they are not offered.
     const [grants, groups, invitations, products] = await Promise.all([
       can(folder, "read") ? readGrants(folder.id, signal) : [],
       Promise.all(projects.filter((p) => !folder.project || p === folder.project.id).map((p) => readGroups(p, signal).catch((): Group[] => []))),

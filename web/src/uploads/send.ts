@@ -3,6 +3,7 @@
 // place of one that nobody has looked at.
 import { Upload as Tus, type DetailedError } from "tus-js-client";
 import { call, davPath, get, Problem, problemFrom, request } from "../api.ts";
+import { readFolder } from "../model.ts";
 import { accessToken, refresh } from "../session.ts";
 import { t } from "../text.ts";
 import { stop, Stopped, unreadable } from "./trouble.ts";
@@ -214,7 +215,7 @@ export async function look(folder: string, path: string): Promise<There | undefi
 }
 
 /** Whether the person may still write into a folder. */
-export const mayWrite = async (folder: string): Promise<boolean> => (await get<{ rights: string[] }>(`/api/davit/folders/${folder}`)).rights.includes("write");
+export const mayWrite = async (folder: string): Promise<boolean> => (await readFolder(folder)).rights.includes("write");
 
 /** Whether a file that is there is the one that was sent: the answer may have been lost. */
 export async function same(folder: string, path: string, there: There, file: File): Promise<boolean> {

@@ -1,1 +1,0 @@
-import{a}from"./chunk-HXXO5YFO.js";import"./chunk-V3YQHBM3.js";import"./chunk-C2LNXXRR.js";import"./chunk-LLLXDACN.js";import"./chunk-BO5D364Q.js";import"./chunk-ZGUODZDF.js";import"./chunk-OXAH7FHI.js";import"./chunk-EE6NFQIT.js";import"./chunk-FBJZDQPR.js";import"./chunk-OOJM4CTU.js";export{a as Markdown};
