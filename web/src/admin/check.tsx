@@ -1,11 +1,11 @@
 // The comparison of database and disk.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { at, get, post } from "../api.ts";
+import { get, post } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { bytes, count, duration } from "../format.ts";
 import { useLoad } from "../load.ts";
-import type { Entry, Folder, PageOf } from "../model.ts";
+import type { Entry, PageOf } from "../model.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
 import { Alert, Empty, Loaded, Progress, toast, toastError } from "../ui/feedback.tsx";
@@ -13,6 +13,7 @@ import { Name } from "../ui/name.tsx";
 import { Page, Time } from "../ui/page.tsx";
 import { Table, type Column } from "../ui/table.tsx";
 import { FolderLink } from "./links.tsx";
+import { recount } from "./recount.ts";
 import type { Check, Finding } from "./types.ts";
 
 type Ended = { failed: boolean; repair: boolean; folders: number; files: number; bytes: number; differences: number; repaired: number; inUse: number; seconds: number };
@@ -125,11 +126,11 @@ function Findings({ findings, total, again }: { findings: readonly Finding[]; to
   const scan = async (id: string) => {
     setBusy(id);
     try {
-      let now = await post<Folder>(at`/api/davit/folders/${id}/scan`);
-      while (now.scanPending && here.current) {
-        await new Promise((done) => setTimeout(done, 500));
-        now = await get<Folder>(at`/api/davit/folders/${id}`);
+      const result = await recount(id, () => here.current);
+      if (!result) {
+        return;
       }
+      const { now } = result;
       toast(rich("admin.folders.countedSame", { title: <Name text={now.title} />, size: bytes(now.usage.bytes), files: count(now.usage.files) }));
       setCounted((was) => new Set([...was, id]));
       again();

@@ -1,6 +1,6 @@
 // The folders of everybody.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { at, call, get, patch, post } from "../api.ts";
+import { at, call, patch, post } from "../api.ts";
 import type { ViewProps } from "../app.tsx";
 import { bytes, count, date, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
@@ -21,6 +21,7 @@ import { Table, type Column, type Sort } from "../ui/table.tsx";
 import { DeleteDialog, GiveDialog, LimitsDialog } from "./folderdialogs.tsx";
 import { OwnerLink } from "./links.tsx";
 import { Paged, useQuery } from "./list.tsx";
+import { recount } from "./recount.ts";
 import { UsesTable } from "./uses.tsx";
 
 const shows = ["living", "full", "near", "counting", "deleted", "all"] as const;
@@ -50,15 +51,11 @@ export default function AllFolders(_: ViewProps) {
     const mark = (on: boolean) => setCounting((was) => { const all = new Set(was); if (on) all.add(f.id); else all.delete(f.id); return all; });
     mark(true);
     try {
-      const before = await get<Folder>(at`/api/davit/folders/${f.id}`);
-      let now = await post<Folder>(at`/api/davit/folders/${f.id}/scan`);
-      while (now.scanPending && here.current) {
-        await new Promise((done) => setTimeout(done, 500));
-        now = await get<Folder>(at`/api/davit/folders/${f.id}`);
-      }
-      if (!here.current) {
+      const counted = await recount(f.id, () => here.current);
+      if (!counted) {
         return;
       }
+      const { before, now } = counted;
       replace(now);
       const same = now.usage.bytes === before.usage.bytes && now.usage.files === before.usage.files;
       toast(rich(same ? "admin.folders.countedSame" : "admin.folders.counted", {
