@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,6 +53,12 @@ func TestBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	areas := 0
+	var ran atomic.Int64
+	t.Cleanup(func() { // when all areas have ended
+		if asked := scenariosAsked(); asked != "" && ran.Load() == 0 {
+			t.Errorf("no scenario matches %q", asked)
+		}
+	})
 	for _, script := range scripts {
 		area := strings.TrimSuffix(filepath.Base(script), ".mjs")
 		if area == "harness" {
@@ -61,6 +68,7 @@ func TestBrowser(t *testing.T) {
 		t.Run(area, func(t *testing.T) {
 			t.Parallel()
 			for _, s := range runInBrowser(t, script, scenariosAsked()) {
+				ran.Add(1)
 				t.Run(s.Name, func(t *testing.T) {
 					t.Logf("%.1f s", float64(s.Milliseconds)/1000)
 					if !s.OK {
@@ -212,7 +220,7 @@ func runScript(t *testing.T, script, scenarios string, limit time.Duration) []sc
 	case err == nil && died == "" && ended == len(results) && ended > 0:
 		return results
 	case ended == 0 && scenarios != "":
-		t.Skipf("no scenario matches %q", scenarios)
+		t.Skipf("no scenario matches %q", scenarios) // one of another area may: see TestBrowser
 	case ended == 0:
 		died = "the script has no scenarios"
 	}
