@@ -6,6 +6,7 @@ import type { ViewProps } from "../app.tsx";
 import { bytes, dateLong, parts } from "../format.ts";
 import { useLoad } from "../load.ts";
 import type { Entry, PageOf } from "../model.ts";
+import { saveLocally } from "../save.ts";
 import { Search } from "../ui/search.tsx";
 import { rich, t, type TextKey } from "../text.ts";
 import { en } from "../texts/en/index.ts";
@@ -167,12 +168,7 @@ function Changed({ label, value, onValue }: { label: string; value: string; onVa
 async function save(query: { [name: string]: string | undefined }, format: "csv" | "ndjson"): Promise<void> {
   try {
     const res = await request("GET", "/api/davit/audit/export", { query: { ...query, format }, headers: { Accept: "*/*" } });
-    const url = URL.createObjectURL(await res.blob());
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `davit-audit-${new Date().toISOString().slice(0, 10)}.${format}`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    saveLocally(await res.blob(), `davit-audit-${new Date().toISOString().slice(0, 10)}.${format}`);
     toast(t("admin.audit.exported"));
   } catch (e) {
     toastError(e);

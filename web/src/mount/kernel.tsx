@@ -4,6 +4,7 @@ import type { FolderChoice } from "../account/folders.ts";
 import { mountLives } from "../account/mounts.tsx";
 import { messageOf, request } from "../api.ts";
 import { href } from "../route.ts";
+import { saveLocally } from "../save.ts";
 import { me } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -35,7 +36,7 @@ export function Kernel({ folder, all }: { folder: FolderChoice | null; all: read
     setDone(false);
     try {
       const res = await request("POST", "/api/davit/mounts", { query: { format: "sh" }, body });
-      save(await res.blob(), "mount.sh");
+      saveLocally(await res.blob(), "mount.sh");
       setDone(true);
     } catch (e) {
       setError(e);
@@ -103,16 +104,4 @@ export function Kernel({ folder, all }: { folder: FolderChoice | null; all: read
       )}
     </>
   );
-}
-
-/** Gives the browser a file to keep. */
-function save(file: Blob, name: string): void {
-  const url = URL.createObjectURL(file);
-  const a = document.createElement("a");
-  a.href = url;
-  a.download = name;
-  document.body.append(a);
-  a.click();
-  a.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

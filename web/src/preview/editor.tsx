@@ -5,6 +5,7 @@ import { messageOf, Problem, request } from "../api.ts";
 import { visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { go, holdRoute } from "../route.ts";
+import { saveLocally } from "../save.ts";
 import { me, sessionRound, state as session } from "../session.ts";
 import { rich, t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -16,7 +17,7 @@ import type { Shown } from "./codemirror.ts";
 import { keepDraft, takeDraft, type Draft } from "./draft.ts";
 import { decode, encode, newFormat, same } from "./encoding.ts";
 import { Lock } from "./lock.ts";
-import { davOf, directoryHref, nameOf, saveLocally, sibling, viewHref, type Place } from "./place.ts";
+import { davOf, directoryHref, nameOf, sibling, viewHref, type Place } from "./place.ts";
 import { Code, FormatNotice, portion, readStart } from "./text.tsx";
 
 type Props = {

@@ -92,12 +92,3 @@ export async function download(p: Place): Promise<void> {
     asking = "";
   }
 }
-
-/** Saves bytes of the page as a file on the device. */
-export function saveLocally(blob: Blob, name: string): void {
-  const a = document.createElement("a");
-  a.href = URL.createObjectURL(blob);
-  a.download = name;
-  a.click();
-  setTimeout(() => URL.revokeObjectURL(a.href), 60_000);
-}

@@ -1,1 +1,0 @@
-import{a}from"./chunk-65KRMGA5.js";import"./chunk-N7F6SB5E.js";import"./chunk-FK4UAVLS.js";import"./chunk-UO3NOOAQ.js";import"./chunk-EKAGIQFI.js";import"./chunk-I4SLBRNG.js";import"./chunk-HFMOYWPI.js";import"./chunk-ZSNGXOMO.js";import"./chunk-FBJZDQPR.js";import"./chunk-OOJM4CTU.js";export{a as Markdown};
