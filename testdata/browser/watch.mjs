@@ -185,6 +185,16 @@ await scenario("folders of everybody", async ({ context, faults }) => {
   await limits.getByRole("button", { name: "Save" }).click();
   await row(page, "12 B of 20 MiB").waitFor();
   equal((await must(admin, "GET", `/api/davit/folders/${plans}`)).limits, { maxBytes: 20 * 1024 * 1024, maxFiles: null });
+  // What is not changed stays to the byte.
+  await must(admin, "PATCH", `/api/davit/folders/${plans}`, { limits: { maxBytes: 20_000_001 } });
+  await page.getByRole("button", { name: "Refresh" }).click();
+  await row(page, "12 B of 19.1 MiB").waitFor();
+  await pick(page, "plans", "Change limits");
+  await limits.getByLabel("Limit: Number of files").selectOption("default");
+  await limits.getByRole("button", { name: "Save" }).click();
+  await limits.waitFor({ state: "hidden" });
+  equal((await must(admin, "GET", `/api/davit/folders/${plans}`)).limits, { maxBytes: 20_000_001, maxFiles: "default" });
+  await must(admin, "PATCH", `/api/davit/folders/${plans}`, { limits: { maxBytes: 20 * 1024 * 1024, maxFiles: null } });
   // Another owner.
   await pick(page, "plans", "Give to another");
   const give = page.getByRole("dialog");

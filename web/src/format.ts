@@ -33,6 +33,17 @@ export function parseBytes(text: string): number | undefined {
   return Number.isSafeInteger(Math.round(n)) ? Math.round(n) : undefined;
 }
 
+/** Bytes so that parseBytes gives the same number again. */
+export function exactBytes(n: number): string {
+  for (const [unit, power] of [["TiB", 4], ["GiB", 3], ["MiB", 2], ["KiB", 1]] as const) {
+    const in_ = n / 1024 ** power;
+    if (in_ >= 1 && Number.isInteger(in_ * 8)) {
+      return `${in_} ${unit}`;
+    }
+  }
+  return `${n} B`;
+}
+
 /** A whole number, as the language writes it. */
 export const count = (n: number): string => whole.format(n);
 

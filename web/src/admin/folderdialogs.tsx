@@ -2,7 +2,7 @@
 import { useId, useState } from "preact/hooks";
 import { Agent } from "../account/use.tsx";
 import { at, call, get, post } from "../api.ts";
-import { bytes, parseBytes, visible } from "../format.ts";
+import { bytes, exactBytes, parseBytes, visible } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { type Folder, readUses } from "../model.ts";
 import { rich, t } from "../text.ts";
@@ -39,7 +39,7 @@ export function LimitsDialog({ folder, onDone, onClose, save }: Done & { save: (
       }}
     >
       <p class="quiet">{t("admin.limits.now", { size: bytes(folder.usage.bytes), n: folder.usage.files })}</p>
-      <LimitField name="bytes" label={t("admin.limits.size")} own={t("admin.limits.sizeOwn")} hint={t("admin.limits.sizeHint")} value={folder.limits.maxBytes} write={bytes} error={wrong.bytes} />
+      <LimitField name="bytes" label={t("admin.limits.size")} own={t("admin.limits.sizeOwn")} hint={t("admin.limits.sizeHint")} value={folder.limits.maxBytes} write={exactBytes} error={wrong.bytes} />
       <LimitField name="files" label={t("admin.limits.files")} own={t("admin.limits.filesOwn")} hint={t("admin.limits.filesHint")} value={folder.limits.maxFiles} write={String} error={wrong.files} />
       <p class="quiet">{t("admin.limits.below")}</p>
     </FormDialog>

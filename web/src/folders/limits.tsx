@@ -2,7 +2,7 @@
 // room scarcer, up to what its owner's folders may have.
 import { useState } from "preact/hooks";
 import { Advice, at, patch, post } from "../api.ts";
-import { bytes, parseBytes } from "../format.ts";
+import { bytes, exactBytes, parseBytes } from "../format.ts";
 import type { Folder } from "../model.ts";
 import { me } from "../session.ts";
 import { t } from "../text.ts";
@@ -19,9 +19,6 @@ export const limitFolder = (f: Folder, after: () => void): void => void openDial
 
 type Kind = "default" | "none" | "own";
 const kindOf = (limit: number | null | "default"): Kind => (limit === "default" ? "default" : limit === null ? "none" : "own");
-
-// With a unit if that says the same number.
-const exactly = (n: number): string => (parseBytes(bytes(n)) === n ? bytes(n) : String(n));
 
 function LimitFolder({ folder, after, onClose }: { folder: Folder; after: () => void; onClose: () => void }) {
   const admin = me.value?.admin === true;
@@ -66,7 +63,7 @@ function LimitFolder({ folder, after, onClose }: { folder: Folder; after: () => 
       {bytesKind === "own" && (
         <Field
           label={t("folders.limits.size")} name="bytes" required hint={t("folders.limits.sizeHint")}
-          defaultValue={typeof limits.maxBytes === "number" ? exactly(limits.maxBytes) : ""}
+          defaultValue={typeof limits.maxBytes === "number" ? exactBytes(limits.maxBytes) : ""}
         />
       )}
       {admin && (

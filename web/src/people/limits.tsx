@@ -1,6 +1,6 @@
 // Limits of users and projects: what holds, and the form that changes it.
 import { useId } from "preact/hooks";
-import { bytes, count, parseBytes } from "../format.ts";
+import { bytes, count, exactBytes, parseBytes } from "../format.ts";
 import type { Folder, Limit } from "../model.ts";
 import { t } from "../text.ts";
 import { Fact, Facts } from "../ui/facts.tsx";
@@ -11,17 +11,6 @@ import type { Effective, Holds, LimitName, Limits } from "./model.ts";
 
 const limitNames: readonly LimitName[] = ["maxFolders", "maxBytes", "maxFiles"];
 const units = { maxFolders: "folders", maxBytes: "bytes", maxFiles: "files" } as const;
-
-/** Bytes so that parseBytes gives the same number again. */
-export function exactBytes(n: number): string {
-  for (const [unit, power] of [["TiB", 4], ["GiB", 3], ["MiB", 2], ["KiB", 1]] as const) {
-    const in_ = n / 1024 ** power;
-    if (in_ >= 1 && Number.isInteger(in_ * 8)) {
-      return `${in_} ${unit}`;
-    }
-  }
-  return `${n} B`;
-}
 
 const write = (name: LimitName, n: number | null): string => (n === null ? t("people.limits.none") : name === "maxBytes" ? bytes(n) : count(n));
 

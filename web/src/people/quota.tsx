@@ -1,7 +1,7 @@
 // The quota of a workspace: what all folders of a user or project may hold together, by category of storage.
 import { useState } from "preact/hooks";
 import { at, get, put } from "../api.ts";
-import { bytes } from "../format.ts";
+import { bytes, exactBytes } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { t } from "../text.ts";
 import { Button } from "../ui/button.tsx";
@@ -10,7 +10,7 @@ import { Fact, Facts } from "../ui/facts.tsx";
 import { Alert, Loaded, toast, Usage } from "../ui/feedback.tsx";
 import { Field, Select } from "../ui/form.tsx";
 import { useWrong } from "./errors.ts";
-import { exactBytes, readLimit } from "./limits.tsx";
+import { readLimit } from "./limits.tsx";
 import type { CategoryQuota } from "./model.ts";
 
 type Quota = { workspace: string; categories: CategoryQuota[] };

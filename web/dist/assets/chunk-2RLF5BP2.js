@@ -1,1 +1,0 @@
-import{a as t}from"./chunk-HFMOYWPI.js";import{fa as n}from"./chunk-ZSNGXOMO.js";function o({text:e,class:a}){return t("bdi",{class:a?`name ${a}`:"name",children:n(e).map((s,c)=>s.code?t("span",{class:"codepoint",children:s.text},c):s.text)})}export{o as a};

@@ -1,1 +1,0 @@
-import{a as n}from"./chunk-HFMOYWPI.js";function d({lines:e,children:t}){return n("dl",{class:e?"facts lines":"facts",children:t})}function o({label:e,children:t}){return n("div",{class:"fact",children:[n("dt",{children:e}),n("dd",{children:t})]})}export{d as a,o as b};

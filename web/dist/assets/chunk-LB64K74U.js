@@ -1,1 +1,0 @@
-import{n as t}from"./chunk-ZSNGXOMO.js";var o="davit-theme",m=()=>{let e=localStorage.getItem(o);return e==="light"||e==="dark"?e:"auto"},a=t(m());function n(){document.documentElement.dataset.theme=a.value}function h(e){a.value=e,localStorage.setItem(o,e),n()}export{a,n as b,h as c};

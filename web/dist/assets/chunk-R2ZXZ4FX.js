@@ -1,0 +1,1 @@
+import{b as r}from"./chunk-YUBUZSMW.js";import{O as t,S as a}from"./chunk-KFADA2GW.js";async function f(e,n){let i=await r(e),o=await t(a`/api/davit/folders/${e}/scan`);for(;o.scanPending&&n();)await new Promise(d=>setTimeout(d,500)),o=await r(e);return n()?{before:i,now:o}:void 0}export{f as a};

@@ -1,0 +1,1 @@
+import{a as t}from"./chunk-372QM3FJ.js";import{ga as n}from"./chunk-KFADA2GW.js";function o({text:e,class:a}){return t("bdi",{class:a?`name ${a}`:"name",children:n(e).map((s,c)=>s.code?t("span",{class:"codepoint",children:s.text},c):s.text)})}export{o as a};

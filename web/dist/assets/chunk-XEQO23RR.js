@@ -1,0 +1,1 @@
+import{a as n}from"./chunk-372QM3FJ.js";function d({lines:e,children:t}){return n("dl",{class:e?"facts lines":"facts",children:t})}function o({label:e,children:t}){return n("div",{class:"fact",children:[n("dt",{children:e}),n("dd",{children:t})]})}export{d as a,o as b};

@@ -1,0 +1,1 @@
+import{N as r,S as s}from"./chunk-KFADA2GW.js";async function a(t,e={},g){let i=[];for(let n="";n!==null;){let l=await r(t,{...e,itemsPerPage:1e3,next:n||void 0},g);i.push(...l.items),n=l.next}return i}var d=(t,e)=>r(s`/api/davit/folders/${t}`,{},e),u=(t,e)=>r(s`/api/davit/folders/${t}/uses`,{},e);export{a,d as b,u as c};

@@ -1,0 +1,1 @@
+import{a}from"./chunk-UVHZOTUT.js";import"./chunk-GKDGLHHL.js";import"./chunk-PWRKUFUL.js";import"./chunk-IB4EDBFR.js";import"./chunk-TJHMGATI.js";import"./chunk-ZMZT3MD3.js";import"./chunk-372QM3FJ.js";import"./chunk-KFADA2GW.js";import"./chunk-FBJZDQPR.js";import"./chunk-OOJM4CTU.js";export{a as Markdown};

@@ -1,1 +1,0 @@
-import{a}from"./chunk-UGWR3DJG.js";import"./chunk-W55AVSMT.js";import"./chunk-5VO7HOXT.js";import"./chunk-HYC3NSTL.js";import"./chunk-EKAGIQFI.js";import"./chunk-I4SLBRNG.js";import"./chunk-HFMOYWPI.js";import"./chunk-ZSNGXOMO.js";import"./chunk-FBJZDQPR.js";import"./chunk-OOJM4CTU.js";export{a as Markdown};
