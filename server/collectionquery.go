@@ -309,10 +309,14 @@ func cut[T any](p page, list []T) (items []T, next *string) {
 	if p.offset >= int64(len(list)) {
 		return nil, nil
 	}
-	rest := list[p.offset:]
-	if int64(len(rest)) <= p.size {
-		return rest, nil
+	return onPage(p, list[p.offset:])
+}
+
+// onPage is cut for a list that begins with the page, and is longer than it if more follows.
+func onPage[T any](p page, list []T) (items []T, next *string) {
+	if int64(len(list)) <= p.size {
+		return list, nil
 	}
 	token := strconv.FormatInt(p.offset+p.size, 10)
-	return rest[:p.size], &token
+	return list[:p.size], &token
 }

@@ -619,24 +619,19 @@ func (s *Server) listMounts(c echo.Context, p store.Principal) error {
 	if everybody && !p.Admin {
 		return fmt.Errorf("%w: only administrators see the mounts of all", fs.ErrPermission)
 	}
-	who, err := s.mountFor(ctx, p, user)
+	of := ""
+	if !everybody {
+		who, err := s.mountFor(ctx, p, user)
+		if err != nil {
+			return err
+		}
+		of = who.UserID
+	}
+	tokens, err := s.store.Mounts(ctx, of, s.now(), newest, store.Range{Skip: pg.offset, Limit: pg.size + 1})
 	if err != nil {
 		return err
 	}
-	var tokens []store.Token
-	if everybody {
-		tokens, err = s.store.Tokens(ctx)
-	} else {
-		tokens, err = s.store.TokensOf(ctx, who.UserID)
-	}
-	if err != nil {
-		return err
-	}
-	tokens = slices.DeleteFunc(tokens, func(t store.Token) bool { return !s.isMount(t) })
-	if newest {
-		slices.Reverse(tokens)
-	}
-	part, next := cut(pg, tokens)
+	part, next := onPage(pg, tokens)
 	answer := pageOf[mountJSON]{ItemsPerPage: pg.size, Next: next}
 	if answer.Items, err = s.showMounts(c, part); err != nil {
 		return err

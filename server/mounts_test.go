@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -173,6 +174,44 @@ func TestMounts(t *testing.T) {
 	}
 	if a := ann.call("POST", mountsPath+"/"+m.ID+"/renew", `{}`); a.status != 404 {
 		t.Errorf("renew what was revoked: %d", a.status)
+	}
+}
+
+// The mounts of all are listed by age, whoever made them.
+func TestMountsOfAll(t *testing.T) {
+	h := newHouse(t)
+	ann, bob, root := h.caller("ann"), h.caller("bob"), h.administrator()
+	var made []string
+	for i := range 30 {
+		who := []*caller{ann, bob}[i%2]
+		if i < 2 {
+			who.create("data")
+		}
+		h.clock.set(then.Add(time.Duration(i) * time.Minute))
+		made = append(made, who.mounts(`{"mounts": ["data"]}`).ID)
+	}
+	list := func(query string) (ids []string, next any) {
+		t.Helper()
+		page := root.wants(200, "GET", mountsPath+"?itemsPerPage=25"+query, "").json(t)
+		for _, m := range page["items"].([]any) {
+			ids = append(ids, dig(m, "id").(string))
+		}
+		return ids, page["next"]
+	}
+	first, next := list("&all=true")
+	if second, end := list("&all=true&next=" + fmt.Sprint(next)); !slices.Equal(append(first, second...), made) || next != "25" || end != nil {
+		t.Errorf("oldest first: %v, %v, then %v, %v; want %v", first, next, second, end, made)
+	}
+	slices.Reverse(made)
+	if newest, _ := list("&all=true&sortDirection=descending"); !slices.Equal(newest, made[:25]) {
+		t.Errorf("newest first: %v, want %v", newest, made[:25])
+	}
+	if of, next := list("&user=bob"); len(of) != 15 || next != nil {
+		t.Errorf("of bob: %v, %v", of, next)
+	}
+	root.wants(204, "DELETE", mountsPath+"/"+made[0], "")
+	if newest, _ := list("&all=true&sortDirection=descending"); !slices.Equal(newest, made[1:26]) {
+		t.Errorf("after the newest was revoked: %v, want %v", newest, made[1:26])
 	}
 }
 

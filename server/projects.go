@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"strconv"
 	"unicode/utf8"
 
 	"davit/store"
@@ -139,13 +138,9 @@ func answerPage[T, J any](c echo.Context, list func(store.Range) ([]T, error), o
 	if err != nil {
 		return err
 	}
-	answer := pageOf[J]{ItemsPerPage: pg.size, Items: []J{}}
-	for i, v := range all {
-		if int64(i) == pg.size {
-			next := strconv.FormatInt(pg.offset+pg.size, 10)
-			answer.Next = &next
-			break
-		}
+	part, next := onPage(pg, all)
+	answer := pageOf[J]{ItemsPerPage: pg.size, Items: []J{}, Next: next}
+	for _, v := range part {
 		answer.Items = append(answer.Items, out(v))
 	}
 	return answerJSON(c, answer)

@@ -294,6 +294,24 @@ func (s *Store) TokensOf(ctx context.Context, userID string) ([]Token, error) {
 	return all, err
 }
 
+// Mounts returns mounts that have not expired at now, oldest or newest first: of one user, or of all for "".
+func (s *Store) Mounts(ctx context.Context, userID string, now time.Time, newestFirst bool, part Range) ([]Token, error) {
+	order := "t.created, t.id"
+	if newestFirst {
+		order = "t.created DESC, t.id DESC"
+	}
+	where := ` WHERE t.kind = '` + TokenMount + `' AND t.expires > $1 AND ($2 = '' OR t.user_id = $2) ORDER BY ` + order + ` LIMIT $3 OFFSET $4`
+	args := []any{micros(now), userID, part.limit(), part.Skip}
+	all, err := collect[Token](s.reads.QueryContext(ctx, selectToken+where, args...))(scanToken)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := collect[tokenFolderRow](s.reads.QueryContext(ctx, selectTokenFolders+
+		` WHERE f.token_id IN (SELECT t.id FROM tokens t`+where+`) ORDER BY f.folder_id`, args...))(scanTokenFolder)
+	addFolders(all, rows)
+	return all, err
+}
+
 // SetTokenLabels replaces the labels of tokens of a user, by ID, of all or of none:
 // fs.ErrNotExist if one is not the user's, or is a session; fs.ErrInvalid.
 func (s *Store) SetTokenLabels(ctx context.Context, userID string, labels map[string]map[string]string) error {

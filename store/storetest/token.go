@@ -30,6 +30,18 @@ func testSessions(t *testing.T, s *store.Store) {
 	equal(t, "of ann", len(must(s.TokensOf(ctx, ann.ID))(t)), 4)
 	equal(t, "with its folders", must(s.TokensOf(ctx, ann.ID))(t)[3], narrow)
 
+	later := add(store.Token{ID: "m", UserID: bob.ID, Kind: store.TokenMount, Folders: []store.TokenFolder{{ID: one.ID}}, Created: at(4), Expires: at(8)})
+	mounts := func(userID string, now int, newestFirst bool, part store.Range) []store.Token {
+		t.Helper()
+		return must(s.Mounts(ctx, userID, at(now), newestFirst, part))(t)
+	}
+	equal(t, "all mounts", mounts("", 5, false, store.Range{}), []store.Token{narrow, later})
+	equal(t, "newest first", mounts("", 5, true, store.Range{}), []store.Token{later, narrow})
+	equal(t, "a part", mounts("", 5, true, store.Range{Skip: 1, Limit: 1}), []store.Token{narrow})
+	equal(t, "of one", mounts(bob.ID, 5, false, store.Range{}), []store.Token{later})
+	equal(t, "not expired", mounts("", 8, false, store.Range{}), []store.Token{narrow})
+	ok(t, s.DeleteToken(ctx, "m"))
+
 	for name, k := range map[string]store.Token{
 		"no folder at all": {Folders: []store.TokenFolder{}},
 		"a folder twice":   {Folders: []store.TokenFolder{{ID: one.ID}, {ID: one.ID}}},
