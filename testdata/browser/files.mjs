@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { api, check, checkAxe, dav, davit, drop, equal, eventually, must, onDisk, scenario, shot, signIn, startServer, stopServer, user } from "./harness.mjs";
+import { api, check, checkAxe, dav, davit, drop, equal, eventually, held, must, onDisk, scenario, shot, signIn, startServer, stopServer, user } from "./harness.mjs";
 
 const at = (id, ...steps) => `/#/files/${[id, ...steps].map(encodeURIComponent).join("/")}`;
 const escaped = (path) => "/dav/" + path.split("/").map(encodeURIComponent).join("/");
@@ -263,19 +263,13 @@ await scenario("makes directories and text files", async ({ context, requests })
   equal(await content(cas, `${id}/list.md`), "");
 
   // The server is slow: what was left leads nowhere any more, and what was pressed twice is done once.
-  const held = (path) => new Promise((asked) => {
-    void page.route(path, async (route) => {
-      await new Promise((go) => asked(go));
-      await route.continue();
-    }, { times: 1 });
-  });
   await page.goto(at(id));
   await button(page, "New").click();
   await item(page, "New text file").click();
   await dialog(page).getByRole("textbox", { name: "Name of the file" }).fill("late.md");
-  const made = held("**/late.md");
+  const made = await held(page, "**/late.md");
   await page.keyboard.press("Enter");
-  const goOn = await made;
+  const goOn = await made();
   await page.keyboard.press("Escape");
   await row(page, "Plans").getByRole("link").click();
   await page.getByText("This folder is empty").waitFor();
@@ -285,10 +279,10 @@ await scenario("makes directories and text files", async ({ context, requests })
   equal(new URL(page.url()).hash, `#/files/${id}/Plans`, "after a dialog that was left");
   await page.goto(at(id));
   await pick(page, "late.md");
-  const link = held("**/api/files/download");
+  const link = await held(page, "**/api/files/download");
   const saved = page.waitForEvent("download");
   await button(page, "Download").dblclick();
-  (await link)();
+  (await link())();
   await (await saved).cancel();
   equal(requests.filter((r) => r.path === "/api/files/download").length, 1, "downloads");
 });

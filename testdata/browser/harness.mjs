@@ -360,6 +360,21 @@ export async function shot(page, name) {
   await page.setViewportSize(before);
 }
 
+/**
+ * Keeps back the answer of the next request for pattern. What it gives waits for that request, and gives what lets the
+ * answer go.
+ */
+export async function held(page, pattern) {
+  let asked;
+  const request = new Promise((done) => (asked = done));
+  await page.route(pattern, async (route) => {
+    const response = await route.fetch();
+    await new Promise((go) => asked(go));
+    await route.fulfill({ response });
+  }, { times: 1 });
+  return () => request;
+}
+
 /** Asks until ask gives something true, and gives that; for effects that are looked at through another door. */
 export async function eventually(what, ask, limit = 30_000) {
   for (const end = Date.now() + limit; ; ) {

@@ -1,6 +1,6 @@
 // Names and files that somebody made to do harm, in every place of the page that shows them.
 import { deflateSync } from "node:zlib";
-import { api, check, checkAxe, davit, davPath, equal, eventually, folder, must, scenario, server, shot, signIn, user } from "./harness.mjs";
+import { api, check, checkAxe, davit, davPath, equal, eventually, folder, held, must, scenario, server, shot, signIn, user } from "./harness.mjs";
 
 const tag = (n) => `<img src=x onerror=pwned(${n})>`;
 const bidi = "invoice\u202efdp.exe\u2066\u200b";
@@ -183,14 +183,6 @@ await scenario("what a session asked for is neither gone on with nor shown in th
   for (const name of names) await must(ann, "PUT", davPath(`${id}/${name}`), name);
   const page = await signIn(context, ann.name, ann.password, `/#/files/${id}`);
   const menu = (of) => page.getByRole("button", { name: `Menu of ${of.name}` });
-  // held keeps the next answer back: it gives a promise of what lets it go.
-  const held = (path) => new Promise((asked) => {
-    void page.route(`**${path}`, async (route) => {
-      const res = await route.fetch();
-      await new Promise((go) => asked(go));
-      await route.fulfill({ response: res });
-    }, { times: 1 });
-  });
   // Somebody else takes over the browser in another tab.
   const tab = await context.newPage();
   await tab.goto("/openapi");
@@ -202,9 +194,9 @@ await scenario("what a session asked for is neither gone on with nor shown in th
 
   await page.getByRole("row").filter({ hasText: "f0.txt" }).waitFor();
   await page.keyboard.press("Control+a");
-  const trashed = held("/api/files/trash");
+  const trashed = await held(page, "**/api/files/trash");
   await page.keyboard.press("Delete");
-  const goOn = await trashed;
+  const goOn = await trashed();
   await takeOver(ben);
   goOn();
   await page.getByRole("row").filter({ hasText: "f29.txt" }).waitFor();
@@ -220,9 +212,9 @@ await scenario("what a session asked for is neither gone on with nor shown in th
   await page.getByRole("button", { name: "New token" }).first().click();
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("textbox", { name: "Title" }).fill("late");
-  const made = held("/api/davit/tokens");
+  const made = await held(page, "**/api/davit/tokens");
   await dialog.getByRole("button", { name: "Make the token" }).click();
-  const tell = await made;
+  const tell = await made();
   await takeOver(ben);
   tell();
   await page.evaluate(() => new Promise((done) => setTimeout(done, 300)));
