@@ -531,7 +531,7 @@ await scenario("who cancels while a name is looked at is not asked about it", as
 });
 
 await scenario("what stops a file is told, and the others go on", async ({ context, expect }) => {
-  expect(/ERR_FAILED/); // of the file that changes
+  expect(/ERR_(FAILED|UPLOAD_FILE_CHANGED)/); // of the file that changes, as early as it is noticed
   const ann = await user("stops", { folders: ["docs"] });
   const id = ann.folders.docs;
   await must(ann, "PUT", davPath(`${id}/locked.txt`), "old");

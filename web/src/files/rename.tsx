@@ -1,5 +1,5 @@
 // The field in the place of a name that is being changed.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t } from "../text.ts";
 import { nameRefused, rename, type Place } from "./actions.tsx";
 import { extension, wrongName, type Entry } from "./entry.ts";
@@ -9,7 +9,7 @@ export function Rename({ place, entry, onDone }: { place: Place; entry: Entry; o
   const field = useRef<HTMLInputElement>(null);
   const [error, setError] = useState("");
   const busy = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => { // before the next key
     const ext = entry.dir ? "" : extension(entry.name);
     field.current!.focus();
     field.current!.setSelectionRange(0, entry.name.length - (ext === "" ? 0 : ext.length + 1));
