@@ -2,7 +2,7 @@
 //
 // Some scenarios pretend to come through a proxy, from other addresses, with and without encryption:
 // serve: --trusted-proxy 127.0.0.1/32
-import { admin, api, check, checkAxe, dav, equal, eventually, folder, must, restartServer, scenario, server, shot, signIn, startServer, stopServer, user } from "./harness.mjs";
+import { admin, api, check, checkAxe, dav, equal, eventually, focused, folder, must, restartServer, scenario, server, shot, signIn, startServer, stopServer, user } from "./harness.mjs";
 
 /** Types a name and a password into the form, and sends it. */
 async function typeIn(page, name, password) {
@@ -28,7 +28,7 @@ await scenario("signs in, where one was going", async ({ context, page }) => {
   await page.goto("/#/account/password");
   await form(page).waitFor();
   equal(await page.title(), "Sign in – Davit");
-  check(await page.getByLabel("User name").evaluate((e) => e === document.activeElement), "the name has the focus");
+  await focused(page.getByLabel("User name"));
   await page.getByText("Need help?").click();
   await page.getByText("admin-password").waitFor();
   await checkAxe(page);
@@ -55,7 +55,7 @@ await scenario("signs in, where one was going", async ({ context, page }) => {
   await typeIn(page, "ann", ann.password);
   await page.getByRole("heading", { name: "Change the password" }).waitFor();
   check(page.url().endsWith("/#/account/password"), page.url());
-  check(await page.evaluate(() => document.activeElement?.tagName === "H1"), "the heading has the focus");
+  await focused(page.getByRole("heading", { level: 1 }));
   const cookies = await context.cookies();
   const refresh = cookies.find((c) => c.name === "refreshToken");
   equal([refresh.httpOnly, refresh.sameSite, (await context.cookies(server + "/auth/x")).length, (await context.cookies(server + "/")).map((c) => c.name)], [true, "Strict", 2, ["csrfToken"]]);
@@ -277,12 +277,12 @@ await scenario("a new password ends the other sessions", async ({ context, newCo
   await set.click();
   const weak = page.getByRole("dialog", { name: "Take this password?" });
   await weak.getByRole("button", { name: "Cancel" }).click();
-  check(await set.evaluate((e) => e === document.activeElement), "the button has the focus again");
+  await focused(set);
   await made.fill("correct horse battery staple");
   await again.fill("correct horse battery staple");
   await set.click();
   await page.getByText("This is not your password.").waitFor();
-  check(await old.evaluate((e) => e === document.activeElement), "the old password has the focus");
+  await focused(old);
   await old.fill(ann.password);
   await set.click();
   await page.getByText("your other sessions have ended").waitFor();

@@ -1,6 +1,6 @@
 // Folders: their list, making and removing them, sharing, invitations, and what is known of one.
 // serve: --default-max-folders 6 --unique-titles --default-max-bytes 1GiB --config ../testdata/browser/folders.yaml
-import { admin, api, check, checkAxe, dav, eventually, equal, folder, must, scenario, server, shot, signIn, user } from "./harness.mjs";
+import { admin, api, check, checkAxe, dav, eventually, equal, focused, folder, must, scenario, server, shot, signIn, user } from "./harness.mjs";
 
 // goTo changes the place as a link would.
 const goTo = (page, place) => page.evaluate((place) => { location.hash = place; }, place);
@@ -367,7 +367,7 @@ await scenario("two people share a folder", async ({ context, newContext }) => {
   await button(page, "Share").click();
   await said(page, "guest1 can read now.");
   await row(page, "guest1").waitFor();
-  check(await button(page, "Share").evaluate((el) => el === document.activeElement), "the focus stays");
+  await focused(button(page, "Share")); // it stays
   await looked(page, "sharing");
 
   // It appears to him; he may read only.

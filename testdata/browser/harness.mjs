@@ -375,6 +375,9 @@ export async function held(page, pattern) {
   return () => request;
 }
 
+/** Waits until what locator finds has the focus. */
+export const focused = (locator) => locator.and(locator.page().locator(":focus")).waitFor();
+
 /** Asks until ask gives something true, and gives that; for effects that are looked at through another door. */
 export async function eventually(what, ask, limit = 30_000) {
   for (const end = Date.now() + limit; ; ) {

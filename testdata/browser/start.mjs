@@ -1,5 +1,5 @@
 // The page at /: what comes first, what it costs, and its frame.
-import { api, check, checkAxe, equal, scenario, server, shot, signIn, user } from "./harness.mjs";
+import { api, check, checkAxe, equal, focused, scenario, server, shot, signIn, user } from "./harness.mjs";
 
 const form = (page) => page.getByRole("form", { name: "Sign in" });
 const main = (page) => page.getByRole("navigation", { name: "Main" });
@@ -26,7 +26,7 @@ await scenario("signing in by the form, with the keyboard alone", async ({ page 
   await page.getByRole("heading", { level: 1, name: "Folders" }).waitFor();
   await page.getByRole("link", { name: "Skip to content" }).focus();
   await page.keyboard.press("Enter");
-  equal(await page.evaluate(() => document.activeElement.id), "content");
+  await focused(page.locator("#content"));
 });
 
 // What a browser that knows nothing gets before it can show something, and before it shows the folders, by DevTools' count of
