@@ -349,10 +349,12 @@ await scenario("a session that ends pauses, and goes on with the same user only"
   let over = false;
   await context.route(/\/api\/davit\/uploads\/./, (route) => (over ? route.fulfill({ status: 401, body: "{}" }) : route.continue()));
   const ends = async () => {
+    await panelOf(page).getByRole("button", { name: "Pause all" }).click(); // what runs would notice by itself
+    const resume = panelOf(page).getByRole("button", { name: "Resume all" });
+    await resume.waitFor();
     await context.clearCookies();
     over = true;
-    await panelOf(page).getByRole("button", { name: "Pause all" }).click();
-    await panelOf(page).getByRole("button", { name: "Resume all" }).click();
+    await resume.click();
     await page.getByText("Your session has ended").waitFor();
     over = false;
   };
