@@ -406,7 +406,7 @@ func (y *syncLister) expand(dir string, full bool) error {
 		if len(y.members[dir]) > 0 {
 			seen = make(map[string]bool)
 		}
-		err := y.all.tree.List(y.l.q.r.Context(), dir, func(i Info) error {
+		list := func(i Info) error {
 			if !legalSegment(i.Name) {
 				return nil // nobody could ask for it
 			}
@@ -419,7 +419,13 @@ func (y *syncLister) expand(dir string, full bool) error {
 			}
 			add(syncItem{name: name, info: i, dir: i.Dir, full: true})
 			return nil
-		})
+		}
+		err := y.all.tree.List(y.l.q.r.Context(), dir, list)
+		for try := 1; errors.Is(err, errReplaced) && try < listTries; try++ { // the new one is told of instead
+			items = items[:0]
+			clear(seen)
+			err = y.all.tree.List(y.l.q.r.Context(), dir, list)
+		}
 		if err != nil {
 			return err
 		}
