@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -287,7 +288,7 @@ func TestDoors(t *testing.T) {
 		{"empty Bearer with a blank", "Bearer ", 401, 401},
 		{"Bearer of another form", "Bearer eyJhbGciOiJub25lIn0.e30.", 401, 401},
 		{"Bearer with a password", "Bearer secret", 401, 401},
-		{"Bearer with another secret", "Bearer " + token[:20] + "x" + token[21:], 401, 401},
+		{"Bearer with another secret", "Bearer " + token[:20] + strings.ReplaceAll("xy", token[20:21], "")[:1] + token[21:], 401, 401},
 		{"unknown scheme", "Digest username=ann", 400, 401},
 		{"a signature without its parts", "BackendAI x", 400, 401},
 		{"no scheme", "x", 400, 401},
